@@ -1,0 +1,1 @@
+//! Data sets, transforms, samplers and the loader. Knows no tensors.

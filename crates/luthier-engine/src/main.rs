@@ -1,0 +1,3 @@
+//! The commands that need tensors.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One file per architecture; weights in and out.

@@ -1,0 +1,175 @@
+//! What a session says while it runs.
+
+use serde::{Deserialize, Serialize};
+
+/// Where in the run an event happened.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Optimizer updates done so far
+    pub update: u64,
+    /// Epoch, counted from 0; the epoch that is running
+    pub epoch: u64,
+    /// Training samples seen so far
+    pub samples: u64,
+    /// Fraction of the run in epochs: 1.5 is the middle of the second epoch
+    pub epochs: f64,
+}
+
+/// What a session says while it runs. Everything in an event except `seconds` fields is a function of the plan:
+/// an interrupted and resumed run says the same as an uninterrupted one, to the last bit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first step is about to run; `at` is not zero when a run is resumed
+    RunBegin {
+        /// Where the run starts
+        at: Position,
+    },
+    /// An epoch begins (or goes on, when a run is resumed in the middle of one)
+    EpochBegin {
+        /// Where the epoch starts
+        at: Position,
+        /// Updates in this epoch
+        updates: u64,
+    },
+    /// One optimizer update is done
+    StepEnd(StepEnd),
+    /// An evaluation begins: a progress bar can say so
+    EvalBegin {
+        /// Where
+        at: Position,
+        /// Split name: `train`, `valid`, `test`
+        split: String,
+        /// Batches it takes
+        batches: u64,
+    },
+    /// A split was evaluated
+    EvalEnd(EvalEnd),
+    /// All updates of an epoch are done
+    EpochEnd {
+        /// Where
+        at: Position,
+        /// Mean training loss over all samples of the epoch, as they were seen
+        loss: f64,
+        /// Share of right answers over all samples of the epoch, as they were seen (augmented, weights moving)
+        accuracy: f64,
+        /// Wall time of the epoch's updates
+        seconds: f64,
+    },
+    /// A sample could not be read and was left out
+    SampleSkipped {
+        /// Where
+        at: Position,
+        /// Path of the sample
+        path: String,
+        /// Why, as a sentence
+        why: String,
+    },
+    /// A checkpoint is on disk
+    CheckpointSaved {
+        /// Where
+        at: Position,
+        /// Folder of the checkpoint, below the run directory
+        path: String,
+        /// The metric is the best so far
+        best: bool,
+        /// How long the write took
+        seconds: f64,
+    },
+    /// The run is over
+    RunEnd(RunEnd),
+}
+
+/// One optimizer update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepEnd {
+    /// Where; `update` counts this one
+    pub at: Position,
+    /// Mean loss over the samples of the update (true denominator, accumulation included)
+    pub loss: f64,
+    /// Right answers among them
+    pub correct: u64,
+    /// Samples in the update
+    pub count: u64,
+    /// Learning rate used, one per optimizer group, in the plan's order
+    pub lr: Vec<f64>,
+    /// Global norm of the gradient before clipping
+    pub grad_norm: f64,
+    /// The gradient was scaled down
+    pub clipped: bool,
+    /// Wall time of the update
+    pub seconds: f64,
+    /// Part of it spent waiting for data
+    pub data_seconds: f64,
+}
+
+/// A split was evaluated: each sample once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvalEnd {
+    /// Where
+    pub at: Position,
+    /// Split name: `train`, `valid`, `test`
+    pub split: String,
+    /// Mean loss over the samples
+    pub loss: f64,
+    /// Share of right answers
+    pub accuracy: f64,
+    /// Samples
+    pub count: u64,
+    /// `confusion[truth][guess]`: counts
+    pub confusion: Vec<Vec<u64>>,
+    /// Wall time
+    pub seconds: f64,
+}
+
+/// Why a run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every planned update was done
+    Finished,
+    /// Early stopping
+    Stopped,
+    /// Ctrl-C or a listener asked; a checkpoint was written
+    Interrupted,
+    /// The loss or a gradient is not finite
+    Diverged,
+}
+
+/// The run is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// Where
+    pub at: Position,
+    /// Why
+    pub outcome: Outcome,
+    /// Update of the best checkpoint
+    pub best_update: Option<u64>,
+    /// The validation metric of the best checkpoint
+    pub best_metric: Option<f64>,
+    /// Wall time of the run, interruptions not counted
+    pub seconds: f64,
+}
+
+/// What a listener can ask of the session: nothing but to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on
+    Continue,
+    /// Write a checkpoint and leave
+    Stop,
+}
+
+/// Somebody who hears what happens.
+pub trait Listener {
+    /// Hears one event. An error (a full disk) ends the run as a [`Wish::Stop`] would, and is reported.
+    fn hear(&mut self, event: &Event) -> Result<Wish, Box<dyn miette::Diagnostic + Send + Sync>>;
+
+    /// State that must survive a resume (file lengths, say), stored in each checkpoint.
+    fn state(&mut self) -> Result<serde_json::Value, Box<dyn miette::Diagnostic + Send + Sync>> {
+        Ok(serde_json::Value::Null)
+    }
+
+    /// Name under which [`Listener::state`] is stored.
+    fn name(&self) -> &'static str;
+}

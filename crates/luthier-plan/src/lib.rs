@@ -1,0 +1,11 @@
+//! Everything that will happen, as data, and everything that happens, as events.
+//!
+//! A [`Plan`] is decided before step 1 and can be printed; nothing downstream decides anything that the plan could
+//! have decided. A session that runs a plan emits [`Event`]s; [`Listener`]s turn them into files, pictures and a
+//! progress bar. Neither knows a tensor, so the rooms that draw and report do not load libtorch.
+
+mod event;
+mod plan;
+
+pub use event::*;
+pub use plan::*;

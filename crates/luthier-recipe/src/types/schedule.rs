@@ -1,0 +1,171 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the learning rate changes over the run. Every group's rate is its own base rate times one common factor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Schedule {
+    /// The curve and its numbers
+    #[serde(flatten)]
+    pub curve: Curve,
+    /// What the curve's numbers count: `epoch` or `step` (one optimizer update)
+    pub unit: Unit,
+    /// A linear rise from `start` × lr to lr before the curve begins; `steps` are added in front, the curve is not cut
+    #[serde(default)]
+    pub warmup: Warmup,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule { curve: Curve::Constant, unit: Unit::Epoch, warmup: Warmup::default() }
+    }
+}
+
+/// What a schedule's numbers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Epochs: the rate changes between epochs only
+    Epoch,
+    /// Optimizer updates
+    Step,
+}
+
+/// The curve; names, defaults and arithmetic are `torch.optim.lr_scheduler`'s.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Curve {
+    /// The base rate throughout
+    #[serde(rename = "constant")]
+    Constant,
+    /// × `gamma` every `step_size` units
+    StepLR {
+        /// Units between two drops
+        step_size: u64,
+        /// Factor of each drop
+        #[serde(default = "tenth")]
+        gamma: f64,
+    },
+    /// × `gamma` at each milestone
+    MultiStepLR {
+        /// Units at which the rate drops, rising
+        milestones: Vec<u64>,
+        /// Factor of each drop
+        #[serde(default = "tenth")]
+        gamma: f64,
+    },
+    /// × `gamma` every unit
+    ExponentialLR {
+        /// Factor per unit
+        gamma: f64,
+    },
+    /// Half a cosine from lr to `eta_min`
+    CosineAnnealingLR {
+        /// Units from top to bottom; the whole run (after warm-up) if not given
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        t_max: Option<u64>,
+        /// Lowest rate, as an absolute learning rate for the base group
+        #[serde(default)]
+        eta_min: f64,
+    },
+    /// Up from `max_lr` / `div_factor` to `max_lr`, then down (Smith 2018). Counts steps only
+    OneCycleLR {
+        /// Highest rate for the base group; lr if not given
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_lr: Option<f64>,
+        /// Share of the run in which the rate rises
+        #[serde(default = "pct_start")]
+        pct_start: f64,
+        /// First rate = `max_lr` / `div_factor`
+        #[serde(default = "div_factor")]
+        div_factor: f64,
+        /// Last rate = first rate / `final_div_factor`
+        #[serde(default = "final_div_factor")]
+        final_div_factor: f64,
+        /// `cos` or `linear`
+        #[serde(default)]
+        anneal_strategy: Anneal,
+    },
+    /// A straight line from `start_factor` to `end_factor` over `total_iters` units
+    LinearLR {
+        /// Factor at the beginning
+        #[serde(default = "third")]
+        start_factor: f64,
+        /// Factor at the end
+        #[serde(default = "one")]
+        end_factor: f64,
+        /// Units the line takes; the whole run (after warm-up) if not given
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total_iters: Option<u64>,
+    },
+    /// × `factor` when the validation loss has not improved for more than `patience` evaluations
+    ReduceLROnPlateau {
+        /// Factor of each drop
+        #[serde(default = "tenth")]
+        factor: f64,
+        /// Evaluations without improvement that are forgiven
+        #[serde(default = "patience")]
+        patience: u64,
+        /// Relative improvement that counts
+        #[serde(default = "threshold")]
+        threshold: f64,
+        /// Lowest rate, as an absolute learning rate for the base group
+        #[serde(default)]
+        min_lr: f64,
+    },
+}
+
+/// How OneCycleLR moves between its three rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Anneal {
+    /// Half a cosine
+    #[default]
+    Cos,
+    /// A straight line
+    Linear,
+}
+
+/// A linear rise before the curve begins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Warmup {
+    /// Optimizer updates the rise takes; 0 = none
+    #[serde(default)]
+    pub steps: u64,
+    /// Factor of the first update
+    #[serde(default = "hundredth")]
+    pub start: f64,
+}
+
+impl Default for Warmup {
+    fn default() -> Self {
+        Warmup { steps: 0, start: hundredth() }
+    }
+}
+
+fn hundredth() -> f64 {
+    0.01
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn third() -> f64 {
+    1.0 / 3.0
+}
+fn one() -> f64 {
+    1.0
+}
+fn pct_start() -> f64 {
+    0.3
+}
+fn div_factor() -> f64 {
+    25.0
+}
+fn final_div_factor() -> f64 {
+    1e4
+}
+fn patience() -> u64 {
+    10
+}
+fn threshold() -> f64 {
+    1e-4
+}

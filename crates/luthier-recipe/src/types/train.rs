@@ -1,0 +1,98 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Every;
+
+/// Length, batch and precision of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Train {
+    /// Passes over the training samples
+    pub epochs: u64,
+    /// Samples per batch
+    pub batch_size: u64,
+    /// Batches whose gradients are summed into one optimizer update
+    #[serde(default = "one")]
+    pub grad_accum: u64,
+    /// Leave out the last batch of an epoch when it is not full
+    #[serde(default)]
+    pub drop_last: bool,
+    /// Draw the training samples in a new order each epoch
+    #[serde(default = "yes")]
+    pub shuffle: bool,
+    /// Scale all gradients together so that their global norm is at most this
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_grad_norm: Option<f64>,
+    /// Number format of the forward and backward pass; weights are kept in fp32 always
+    #[serde(default)]
+    pub precision: Precision,
+    /// Keep an exponential moving average of the weights, and evaluate and save that
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<Ema>,
+    /// Stop when the validation metric no longer improves
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// When checkpoints are written and which are kept
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
+}
+
+fn one() -> u64 {
+    1
+}
+fn yes() -> bool {
+    true
+}
+
+/// Number format of the forward and backward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bf16 where the device computes it faster than fp32, else fp32
+    #[default]
+    Auto,
+    /// 32-bit floats throughout
+    Fp32,
+    /// bfloat16 autocast over fp32 weights
+    Bf16,
+}
+
+/// An exponential moving average of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ema {
+    /// Share of the old average kept at each update, in (0, 1)
+    pub decay: f64,
+}
+
+/// Stops a run that no longer improves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EarlyStopping {
+    /// Evaluations without improvement that are forgiven
+    pub patience: u64,
+    /// Improvement that counts, in units of the metric
+    #[serde(default)]
+    pub min_delta: f64,
+}
+
+/// When checkpoints are written and which are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// How often a checkpoint is written; one is always written at the end
+    #[serde(default = "each_epoch")]
+    pub every: Every,
+    /// How many of the newest are kept, at least 1; the best one is kept besides
+    #[serde(default = "two")]
+    pub keep: u64,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Checkpoint { every: each_epoch(), keep: two() }
+    }
+}
+
+fn each_epoch() -> Every {
+    Every::Epochs(1)
+}
+fn two() -> u64 {
+    2
+}

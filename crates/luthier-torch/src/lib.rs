@@ -1,0 +1,1 @@
+//! What libtorch has and tch lacks; the one crate with C++ and unsafe.

@@ -1,0 +1,1 @@
+//! Sessions: the loop, losses, optimizers, schedules, checkpoints.
