@@ -4,8 +4,17 @@
 //! have decided. A session that runs a plan emits [`Event`]s; [`Listener`]s turn them into files, pictures and a
 //! progress bar. Neither knows a tensor, so the rooms that draw and report do not load libtorch.
 
+mod error;
 mod event;
+pub mod groups;
+mod pattern;
 mod plan;
+mod resolve;
+pub mod schedule;
 
+pub use error::PlanError;
 pub use event::*;
+pub use pattern::Patterns;
 pub use plan::*;
+pub use resolve::{Machine, length, resolve};
+pub use schedule::Plateau;

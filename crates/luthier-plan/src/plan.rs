@@ -3,13 +3,18 @@
 use luthier_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
+/// Version of [`Plan`] as it is written down.
+pub const PLAN_SCHEMA: u32 = 1;
+
 /// Everything that will happen, decided before step 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of this structure
     pub schema: u32,
-    /// The recipe with every default filled in; paths relative to where the recipe was read
+    /// The recipe with every default filled in
     pub recipe: Recipe,
+    /// The folder that the recipe's relative paths start from
+    pub base: String,
     /// Files and labels
     pub data: DataPlan,
     /// Parameters
@@ -53,7 +58,7 @@ impl DataPlan {
 pub struct SplitPlan {
     /// `train`, `valid`, `test`
     pub name: String,
-    /// Folder the sample paths are below
+    /// Folder the sample paths are below, as the recipe names it (relative to the plan's `base`)
     pub root: String,
     /// Samples in order
     pub samples: Vec<Sample>,

@@ -1,0 +1,137 @@
+//! From what was typed to what will happen.
+
+use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, Train, Unit};
+
+use crate::{DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, SplitPlan, groups, schedule};
+
+/// What the machine decides about a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// Device, as the command line names it
+    pub device: String,
+    /// What `precision` came to
+    pub precision: ResolvedPrecision,
+    /// `channels_last` or `contiguous`
+    pub memory_format: String,
+}
+
+/// Decides everything that will happen.
+///
+/// `data` and `model` are what was found on disk; the optimizer groups of `model.tensors` are filled in here. `base` is
+/// the folder that the recipe's relative paths start from.
+pub fn resolve(
+    recipe: &Recipe,
+    base: &str,
+    data: DataPlan,
+    mut model: ModelPlan,
+    machine: Machine,
+) -> Result<Plan, PlanError> {
+    let train =
+        data.split("train").ok_or_else(|| PlanError::at("data.train", "there are no training samples"))?;
+    let length = length(&recipe.train, train.samples.len() as u64)?;
+    let class_weights = class_weights(&recipe.loss, &data.classes, train)?;
+    let groups = groups::assign(&recipe.optim, &mut model.tensors)?;
+    check_schedule(&recipe.schedule, &length)?;
+    let lr_factors = schedule::factors(&recipe.schedule, recipe.optim.lr, &length);
+    let notes = notes(recipe, &length, &data);
+    Ok(Plan {
+        schema: crate::PLAN_SCHEMA,
+        recipe: recipe.clone(),
+        base: base.into(),
+        data,
+        model,
+        groups,
+        length,
+        lr_factors,
+        precision: machine.precision,
+        device: machine.device,
+        memory_format: machine.memory_format,
+        class_weights,
+        notes,
+    })
+}
+
+/// Length of a run over `samples` training samples.
+pub fn length(train: &Train, samples: u64) -> Result<Length, PlanError> {
+    let batches =
+        if train.drop_last { samples / train.batch_size } else { samples.div_ceil(train.batch_size) };
+    if batches == 0 {
+        let what =
+            format!("an epoch has no batch: {samples} training samples, batches of {}", train.batch_size);
+        return Err(
+            PlanError::at("train.batch_size", what).help("use a smaller batch, or `drop_last = false`")
+        );
+    }
+    let updates_per_epoch = batches.div_ceil(train.grad_accum);
+    Ok(Length {
+        epochs: train.epochs,
+        samples: if train.drop_last { batches * train.batch_size } else { samples },
+        batches_per_epoch: batches,
+        updates_per_epoch,
+        updates: updates_per_epoch * train.epochs,
+        effective_batch: train.batch_size * train.grad_accum,
+    })
+}
+
+fn class_weights(loss: &Loss, classes: &[String], train: &SplitPlan) -> Result<Vec<f64>, PlanError> {
+    let Loss::CrossEntropy { class_weights, .. } = loss;
+    match class_weights {
+        ClassWeights::Rule(ClassWeightRule::None) => Ok(Vec::new()),
+        ClassWeights::Rule(ClassWeightRule::Balanced) => {
+            let mut counts = vec![0u64; classes.len()];
+            for sample in &train.samples {
+                counts[sample.label as usize] += 1;
+            }
+            let all = train.samples.len() as f64;
+            Ok(counts.iter().map(|count| all / (classes.len() as f64 * (*count).max(1) as f64)).collect())
+        }
+        ClassWeights::Each(weights) if weights.len() == classes.len() => Ok(weights.clone()),
+        ClassWeights::Each(weights) => {
+            let what = format!("{} class weights for {} classes", weights.len(), classes.len());
+            Err(PlanError::at("loss.class_weights", what)
+                .help(format!("give one per class, in this order: {}", classes.join(", "))))
+        }
+    }
+}
+
+fn check_schedule(schedule: &Schedule, length: &Length) -> Result<(), PlanError> {
+    if schedule.warmup.steps >= length.updates {
+        let what =
+            format!("the warm-up takes {} steps, but the run has {}", schedule.warmup.steps, length.updates);
+        return Err(PlanError::at("schedule.warmup.steps", what).help(
+            "the learning rate would never reach its value; a warm-up of 5 to 10 % of the run is usual",
+        ));
+    }
+    Ok(())
+}
+
+fn notes(recipe: &Recipe, length: &Length, data: &DataPlan) -> Vec<String> {
+    let mut notes = Vec::new();
+    let train = &recipe.train;
+    let found = data.split("train").map_or(0, |split| split.samples.len() as u64);
+    let tail = found % train.batch_size;
+    if tail != 0 && train.drop_last {
+        notes.push(format!("{tail} of {found} training samples are left out of each epoch (`drop_last`)"));
+    } else if tail != 0 && length.batches_per_epoch > 1 {
+        notes
+            .push(format!("the last batch of an epoch has {tail} samples; means are taken over true counts"));
+    }
+    if tail == 1 && !train.drop_last {
+        notes.push(
+            "a batch of one sample has no batch statistics worth the name; `drop_last = true` avoids it"
+                .into(),
+        );
+    }
+    let lone = length.batches_per_epoch % train.grad_accum;
+    if lone != 0 {
+        notes.push(format!("the last update of an epoch accumulates {lone} of {} batches", train.grad_accum));
+    }
+    if data.split("valid").is_none() {
+        notes.push("there is no validation split: nothing will tell learning from memorising".into());
+    }
+    if recipe.schedule.unit == Unit::Epoch && train.epochs == 1 && recipe.schedule != Schedule::default() {
+        notes
+            .push("the schedule counts epochs and the run has one: the learning rate will not change".into());
+    }
+    notes
+}

@@ -1,0 +1,200 @@
+//! Plans from recipes: groups, lengths, weights and what is refused.
+
+use luthier_plan::{
+    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, Sample, SplitPlan, TensorPlan,
+    resolve,
+};
+use luthier_recipe::Recipe;
+use proptest::prelude::*;
+
+const BASE: &str = r#"
+name = "t"
+task = "image-classification"
+[data]
+train = "x"
+[data.transform]
+train = []
+eval = []
+[model]
+arch = "resnet18"
+weights = "none"
+"#;
+
+fn recipe(optim: &str, train: &str, rest: &str) -> Recipe {
+    toml::from_str(&format!("{BASE}\n[optim]\n{optim}\n[train]\n{train}\n{rest}")).unwrap()
+}
+
+fn split(name: &str, labels: &[u32]) -> SplitPlan {
+    let samples = labels
+        .iter()
+        .enumerate()
+        .map(|(i, label)| Sample { path: format!("{i}.png"), label: *label })
+        .collect();
+    SplitPlan { name: name.into(), root: "x".into(), samples, skipped: vec![] }
+}
+
+fn tensor(name: &str, shape: &[i64], role: Role, trainable: bool) -> TensorPlan {
+    TensorPlan {
+        name: name.into(),
+        shape: shape.to_vec(),
+        dtype: "float32".into(),
+        role,
+        trainable,
+        group: None,
+    }
+}
+
+fn model() -> ModelPlan {
+    ModelPlan {
+        arch: "resnet18".into(),
+        weights: "none".into(),
+        load: None,
+        tensors: vec![
+            tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),
+            tensor("bn1.weight", &[8], Role::Norm, true),
+            tensor("bn1.bias", &[8], Role::Norm, true),
+            tensor("bn1.running_mean", &[8], Role::Buffer, false),
+            tensor("frozen.weight", &[8, 8], Role::Weight, false),
+            tensor("fc.weight", &[2, 8], Role::Weight, true),
+            tensor("fc.bias", &[2], Role::Bias, true),
+        ],
+    }
+}
+
+fn plan(recipe: &Recipe, labels: &[u32]) -> Result<Plan, PlanError> {
+    let data = DataPlan {
+        classes: vec!["a".into(), "b".into()],
+        splits: vec![split("train", labels), split("valid", &[0, 1])],
+    };
+    let machine = Machine {
+        device: "cpu".into(),
+        precision: ResolvedPrecision::Fp32,
+        memory_format: "contiguous".into(),
+    };
+    resolve(recipe, ".", data, model(), machine)
+}
+
+#[test]
+fn the_head_gets_ten_times_the_rate_and_norms_and_biases_are_not_decayed() {
+    let optim = "type = \"SGD\"\nlr = 0.01\nweight_decay = 0.001\nno_decay = [\"bias\", \"norm\"]\ngroups = [{ match = \"fc.*\", lr_scale = 10 }]";
+    let plan = plan(&recipe(optim, "epochs = 1\nbatch_size = 2", ""), &[0, 1, 0, 1]).unwrap();
+    let rows: Vec<_> =
+        plan.groups.iter().map(|g| (g.name.as_str(), g.lr, g.weight_decay, g.tensors, g.scalars)).collect();
+    assert_eq!(
+        rows,
+        [
+            ("(all others)", 0.01, 0.001, 1, 216),
+            ("(all others) · no decay", 0.01, 0.0, 2, 16),
+            ("fc.*", 0.1, 0.001, 1, 16),
+            ("fc.* · no decay", 0.1, 0.0, 1, 2),
+        ]
+    );
+    let group_of: Vec<_> = plan.model.tensors.iter().map(|t| t.group).collect();
+    assert_eq!(group_of, [Some(0), Some(1), Some(1), None, None, Some(2), Some(3)]);
+}
+
+#[test]
+fn what_cannot_be_planned_is_refused_at_its_key() {
+    let sgd = "type = \"SGD\"\nlr = 0.01";
+    let rows = [
+        // (why, optim, train, rest, key, part of the message)
+        (
+            "a pattern that moves nothing",
+            "type = \"SGD\"\nlr = 0.01\ngroups = [{ match = \"head.*\", lr_scale = 10 }]",
+            "epochs = 1\nbatch_size = 2",
+            "",
+            "optim.groups[0].match",
+            "matches no parameter",
+        ),
+        (
+            "a pattern that matches frozen weights only",
+            "type = \"SGD\"\nlr = 0.01\ngroups = [{ match = \"frozen.*\", lr = 1.0 }]",
+            "epochs = 1\nbatch_size = 2",
+            "",
+            "optim.groups[0].match",
+            "frozen",
+        ),
+        (
+            "a pattern that is none",
+            "type = \"SGD\"\nlr = 0.01\ngroups = [{ match = \"fc.[\", lr = 1.0 }]",
+            "epochs = 1\nbatch_size = 2",
+            "",
+            "optim.groups[0]",
+            "not a pattern",
+        ),
+        (
+            "no full batch",
+            sgd,
+            "epochs = 1\nbatch_size = 8\ndrop_last = true",
+            "",
+            "train.batch_size",
+            "no batch",
+        ),
+        (
+            "weights for another number of classes",
+            sgd,
+            "epochs = 1\nbatch_size = 2",
+            "[loss]\ntype = \"cross_entropy\"\nclass_weights = [1.0]",
+            "loss.class_weights",
+            "1 class weights for 2 classes",
+        ),
+        (
+            "a warm-up longer than the run",
+            sgd,
+            "epochs = 1\nbatch_size = 2",
+            "[schedule]\ntype = \"constant\"\nunit = \"step\"\nwarmup = { steps = 2 }",
+            "schedule.warmup.steps",
+            "the run has 2",
+        ),
+    ];
+    for (why, optim, train, rest, key, message) in rows {
+        let error = plan(&recipe(optim, train, rest), &[0, 1, 0, 1]).expect_err(why);
+        assert_eq!(error.key, key, "{why}");
+        assert!(error.what.contains(message), "{why}: {}", error.what);
+    }
+}
+
+#[test]
+fn nothing_left_to_train_is_refused() {
+    let recipe = recipe("type = \"SGD\"\nlr = 0.01", "epochs = 1\nbatch_size = 2", "");
+    let mut model = model();
+    model.tensors.iter_mut().for_each(|t| t.trainable = false);
+    let data = DataPlan { classes: vec!["a".into(), "b".into()], splits: vec![split("train", &[0, 1])] };
+    let machine = Machine {
+        device: "cpu".into(),
+        precision: ResolvedPrecision::Fp32,
+        memory_format: "contiguous".into(),
+    };
+    let error = resolve(&recipe, ".", data, model, machine).unwrap_err();
+    assert_eq!(error.key, "model.freeze");
+}
+
+#[test]
+fn balanced_weights_are_inverse_to_counts() {
+    let rest = "[loss]\ntype = \"cross_entropy\"\nclass_weights = \"balanced\"";
+    let plan = plan(&recipe("type = \"SGD\"\nlr = 0.01", "epochs = 1\nbatch_size = 2", rest), &[0, 0, 0, 1])
+        .unwrap();
+    assert_eq!(plan.class_weights, [4.0 / 6.0, 2.0]);
+}
+
+proptest! {
+    #[test]
+    fn every_sample_is_in_one_batch_and_every_batch_in_one_update(
+        samples in 1u64..500, batch in 1u64..40, accum in 1u64..6, epochs in 1u64..5, drop_last: bool,
+    ) {
+        let train = format!("epochs = {epochs}\nbatch_size = {batch}\ngrad_accum = {accum}\ndrop_last = {drop_last}");
+        let recipe = recipe("type = \"SGD\"\nlr = 0.01", &train, "");
+        match luthier_plan::length(&recipe.train, samples) {
+            Err(_) => prop_assert!(drop_last && samples < batch),
+            Ok(length) => {
+                prop_assert!(length.samples <= samples && samples - length.samples < batch);
+                prop_assert!(drop_last || length.samples == samples);
+                prop_assert!(length.batches_per_epoch * batch >= length.samples);
+                prop_assert!((length.batches_per_epoch - 1) * batch < length.samples);
+                prop_assert!(length.updates_per_epoch * accum >= length.batches_per_epoch);
+                prop_assert!((length.updates_per_epoch - 1) * accum < length.batches_per_epoch);
+                prop_assert_eq!(length.updates, length.updates_per_epoch * epochs);
+            }
+        }
+    }
+}
