@@ -1,0 +1,54 @@
+//! Compiles the shim against the libtorch that torch-sys links, and bakes its folder into what is built, so that
+//! nobody sets `LD_LIBRARY_PATH`.
+
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/shim.cpp");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    if let Err(why) = build() {
+        println!("cargo::error={why}");
+    }
+}
+
+fn build() -> Result<(), String> {
+    // torch-sys has looked at LIBTORCH, LIBTORCH_LIB and LIBTORCH_USE_PYTORCH already; this is what it decided.
+    let lib = std::env::var_os("DEP_TCH_LIBTORCH_LIB")
+        .map(PathBuf::from)
+        .ok_or("torch-sys named no libtorch; run `make setup` (or `python3 scripts/libtorch.py`)")?;
+    let lib = lib.canonicalize().map_err(|error| {
+        format!(
+            "no libtorch in `{}` ({error}); run `make setup` (or `python3 scripts/libtorch.py`)",
+            lib.display()
+        )
+    })?;
+    let include = match std::env::var_os("LIBTORCH_INCLUDE") {
+        Some(root) => Path::new(&root).join("include"),
+        None => lib.parent().unwrap_or(&lib).join("include"),
+    };
+    if !include.join("ATen/ATen.h").is_file() {
+        return Err(format!(
+            "no libtorch headers in `{}`; run `make setup` (or `python3 scripts/libtorch.py`)",
+            include.display()
+        ));
+    }
+    println!("cargo::metadata=lib_dir={}", lib.display());
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
+
+    let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
+    cc::Build::new()
+        .cpp(true)
+        .std("c++20")
+        .warnings(false)
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        .define("_GLIBCXX_USE_CXX11_ABI", Some(abi.as_str()))
+        .file("src/shim.cpp")
+        .try_compile("luthier_torch_shim")
+        .map_err(|error| {
+            format!(
+                "the C++ shim did not compile; is a C++20 compiler installed (`apt install g++`)? {error}"
+            )
+        })
+}

@@ -1,0 +1,94 @@
+// What tch 0.26 lacks: autocast off CUDA, channels_last, setting .grad, thread counts that report errors.
+//
+// No function lets an exception out: it returns a null pointer, or what() in memory that luthier_free releases.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/Tensor.h>
+
+namespace {
+
+template <typename F>
+char *guarded(F &&body) noexcept {
+  try {
+    body();
+    return nullptr;
+  } catch (const std::exception &error) {
+    return strdup(error.what());
+  } catch (...) {
+    return strdup("an exception that is not a std::exception");
+  }
+}
+
+at::Tensor &tensor(void *pointer) { return *static_cast<at::Tensor *>(pointer); }
+
+// The numbers are the Rust side's: 0 CPU, 1 CUDA, 2 MPS.
+at::DeviceType device_type(int32_t device) {
+  switch (device) {
+  case 0:
+    return at::kCPU;
+  case 1:
+    return at::kCUDA;
+  default:
+    return at::kMPS;
+  }
+}
+
+} // namespace
+
+extern "C" {
+
+void luthier_free(char *message) { std::free(message); }
+
+// Enters an autocast region on this thread and says what was set before.
+char *luthier_autocast_enter(int32_t device, bool enabled, bool *enabled_before, int8_t *dtype_before) {
+  return guarded([&] {
+    const auto type = device_type(device);
+    *enabled_before = at::autocast::is_autocast_enabled(type);
+    *dtype_before = static_cast<int8_t>(at::autocast::get_autocast_dtype(type));
+    at::autocast::set_autocast_enabled(type, enabled);
+    if (enabled)
+      at::autocast::set_autocast_dtype(type, at::kBFloat16);
+    at::autocast::increment_nesting();
+  });
+}
+
+// Leaves it. The outermost region drops the cache of cast weights: the next update changes them.
+char *luthier_autocast_leave(int32_t device, bool enabled_before, int8_t dtype_before) {
+  return guarded([&] {
+    const auto type = device_type(device);
+    if (at::autocast::decrement_nesting() == 0)
+      at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(type, enabled_before);
+    at::autocast::set_autocast_dtype(type, static_cast<at::ScalarType>(dtype_before));
+  });
+}
+
+char *luthier_channels_last(void *input, void **output) {
+  return guarded([&] { *output = new at::Tensor(tensor(input).contiguous(at::MemoryFormat::ChannelsLast)); });
+}
+
+// A null gradient clears it.
+char *luthier_set_grad(void *variable, void *grad) {
+  return guarded([&] {
+    auto &slot = tensor(variable).mutable_grad();
+    if (grad == nullptr)
+      slot.reset();
+    else
+      slot = tensor(grad);
+  });
+}
+
+char *luthier_set_interop_threads(int32_t count) {
+  return guarded([&] { at::set_num_interop_threads(count); });
+}
+
+char *luthier_set_threads(int32_t count) {
+  return guarded([&] { at::set_num_threads(count); });
+}
+
+} // extern "C"

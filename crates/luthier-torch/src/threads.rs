@@ -1,0 +1,39 @@
+//! Threads and the seed of libtorch's own generators.
+
+use crate::{TorchError, ffi};
+
+/// Seeds the generators of every device: dropout and initialisation draw from them.
+pub fn manual_seed(seed: u64) {
+    // the same 64 bits: libtorch reads them as unsigned
+    tch::manual_seed(seed.cast_signed());
+}
+
+/// Threads that share one operation.
+pub fn threads() -> usize {
+    usize::try_from(tch::get_num_threads()).unwrap_or(1)
+}
+
+/// Sets the threads that share one operation. Sums are split by thread, so another count may change the last bits.
+///
+/// # Errors
+/// The count is 0 or absurd.
+pub fn set_threads(count: usize) -> Result<(), TorchError> {
+    ffi::set_threads(checked(count)?)
+}
+
+/// Threads that run independent operations.
+pub fn interop_threads() -> usize {
+    usize::try_from(tch::get_num_interop_threads()).unwrap_or(1)
+}
+
+/// Sets the threads that run independent operations: once, before the first of them.
+///
+/// # Errors
+/// The count is 0 or absurd, or it is too late.
+pub fn set_interop_threads(count: usize) -> Result<(), TorchError> {
+    ffi::set_interop_threads(checked(count)?)
+}
+
+fn checked(count: usize) -> Result<i32, TorchError> {
+    i32::try_from(count).ok().filter(|&count| count > 0).ok_or(TorchError::Threads(count))
+}
