@@ -1,1 +1,5 @@
 //! Data sets, transforms, samplers and the loader. Knows no tensors.
+
+pub mod picture;
+
+pub use picture::{Limits, Picture, PictureError};

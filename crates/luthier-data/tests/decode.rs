@@ -1,0 +1,169 @@
+//! Pictures of every kind decode to what Pillow decodes them to; everything else is a clear error.
+
+use std::path::{Path, PathBuf};
+
+use luthier_data::picture::{self, Format, Limits, Picture, PictureError};
+use proptest::prelude::*;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures")
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(fixtures().join(name)).unwrap()
+}
+
+fn decode(name: &str) -> Result<Picture, PictureError> {
+    picture::decode_file(&fixtures().join(name), Limits::default())
+}
+
+#[derive(serde::Deserialize)]
+struct Expected {
+    file: String,
+    mode: String,
+    width: u32,
+    height: u32,
+}
+
+fn expected() -> Vec<Expected> {
+    serde_json::from_slice(&bytes("expected.json")).unwrap()
+}
+
+/// Mean and largest absolute difference, in levels of 255.
+fn difference(ours: &Picture, theirs: &Picture) -> (f64, u8) {
+    assert_eq!((ours.width, ours.height), (theirs.width, theirs.height));
+    let diffs: Vec<u8> = ours.rgb.iter().zip(&theirs.rgb).map(|(a, b)| a.abs_diff(*b)).collect();
+    let mean = diffs.iter().map(|d| f64::from(*d)).sum::<f64>() / diffs.len() as f64;
+    (mean, diffs.into_iter().max().unwrap_or(0))
+}
+
+#[test]
+fn every_format_decodes_as_pillow_decodes_it() {
+    for row in expected() {
+        let ours = decode(&row.file).unwrap_or_else(|e| panic!("{}: {e}", row.file));
+        let theirs = decode(&format!("rgb/{}.png", row.file)).unwrap();
+        let (mean, max) = difference(&ours, &theirs);
+        eprintln!("{:22} {:5} mean {mean:.4} max {max}", row.file, row.mode);
+        let lossy = row.file.ends_with(".jpg") || row.file == "lossy.webp";
+        // other JPEG decoders round the inverse cosine transform and the chroma interpolation differently
+        assert!(if lossy { mean < 1.0 } else { max == 0 }, "{}: mean {mean}, max {max}", row.file);
+    }
+}
+
+#[test]
+fn headers_say_size_and_mode_before_a_pixel_is_decoded() {
+    for row in expected() {
+        let header = picture::header_file(&fixtures().join(&row.file), Limits::default()).unwrap();
+        assert_eq!((header.width, header.height), (row.width, row.height), "{}", row.file);
+        if header.format == Format::Jpeg {
+            assert_eq!(header.mode, row.mode, "{}", row.file);
+        }
+    }
+}
+
+#[test]
+fn a_header_behind_a_large_thumbnail_is_found() {
+    let plain = bytes("baseline-420.jpg");
+    let mut padded = plain[..2].to_vec();
+    for _ in 0..3 {
+        padded.extend([0xFF, 0xED, 0xFF, 0xFF]);
+        padded.extend(vec![7; 0xFFFF - 2]);
+    }
+    padded.extend(&plain[2..]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("padded.jpg");
+    std::fs::write(&path, padded).unwrap();
+    assert_eq!(picture::header_file(&path, Limits::default()).unwrap().width, 61);
+    assert_eq!(picture::decode_file(&path, Limits::default()).unwrap(), decode("baseline-420.jpg").unwrap());
+}
+
+#[test]
+fn bytes_that_are_no_picture_are_named_as_what_they_are() {
+    let limits = Limits::default();
+    let say = |bytes: &[u8]| picture::decode(bytes, limits).unwrap_err().to_string();
+    assert_eq!(say(b""), "is empty (0 bytes)");
+    assert_eq!(say(b"<!DOCTYPE html>"), "is not a picture: it begins with `<!DOCTYPE ht`");
+    assert_eq!(say(b"II*\0rest of a TIFF"), "is a TIFF picture, which can't be read");
+    let missing = picture::decode_file(Path::new("nowhere/at/all.png"), limits).unwrap_err();
+    assert!(matches!(missing, PictureError::Read(_)), "{missing:?}");
+    let folder = picture::decode_file(&fixtures(), limits).unwrap_err();
+    assert_eq!(folder, PictureError::NotAFile);
+}
+
+#[test]
+fn a_picture_cut_short_is_an_error_and_never_half_a_picture() {
+    for row in expected() {
+        let whole = bytes(&row.file);
+        for keep in [whole.len() / 3, whole.len() / 2, whole.len() * 9 / 10] {
+            // the first frame is the picture, and it may be whole
+            if row.file.starts_with("animated") && keep > whole.len() / 3 {
+                continue;
+            }
+            let result = picture::decode(&whole[..keep], Limits::default());
+            assert!(result.is_err(), "{} cut to {keep} of {} bytes decoded", row.file, whole.len());
+        }
+    }
+    let jpeg = bytes("baseline-420.jpg");
+    let cut = picture::decode(&jpeg[..jpeg.len() - 2], Limits::default()).unwrap_err();
+    assert_eq!(cut, PictureError::Truncated { format: Format::Jpeg });
+}
+
+#[test]
+fn a_decompression_bomb_is_refused_by_its_header() {
+    // a JPEG frame header is at most 65,535 a side; the other formats reach 2^31
+    let mut jpeg = bytes("baseline-420.jpg");
+    let frame = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xFF; 4]);
+    let mut png = bytes("rgb.png");
+    png[16..24].copy_from_slice(&[0x00, 0x01, 0, 0, 0x00, 0x01, 0, 0]);
+    // the checksum of the changed header
+    let crc = crc32(&png[12..29]);
+    png[29..33].copy_from_slice(&crc.to_be_bytes());
+    let mut gif = bytes("still.gif");
+    gif[6..10].copy_from_slice(&[0xFF; 4]);
+    let mut bmp = bytes("rgb.bmp");
+    bmp[18..26].copy_from_slice(&[0x00, 0xF0, 0, 0, 0x00, 0xF0, 0, 0]);
+    for (name, bomb) in [("jpeg", jpeg), ("png", png), ("gif", gif), ("bmp", bmp)] {
+        let error = picture::decode(&bomb, Limits::default()).unwrap_err();
+        assert!(matches!(error, PictureError::TooManyPixels { .. }), "{name}: {error:?}");
+        assert_eq!(picture::header(&bomb, Limits::default()).unwrap_err(), error, "{name}");
+    }
+    let small = Limits { max_megapixels: 0.002 };
+    assert_eq!(
+        picture::decode(&bytes("rgb.png"), small).unwrap_err().to_string(),
+        "is too large: 61 × 43 pixels are more than `max_megapixels` = 0.002"
+    );
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is done to a file, decoding ends in a picture or an error, and a picture has all its pixels.
+    #[test]
+    fn no_bytes_make_it_panic(
+        which in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let rows = expected();
+        let mut file = bytes(&which.get(&rows).file);
+        for (at, value) in flips {
+            let at = at.index(file.len());
+            file[at] = value;
+        }
+        if let Some(cut) = cut {
+            file.truncate(cut.index(file.len()));
+        }
+        let limits = Limits { max_megapixels: 1.0 };
+        if let Ok(picture) = picture::decode(&file, limits) {
+            prop_assert_eq!(picture.rgb.len(), picture.width as usize * picture.height as usize * 3);
+        }
+        let _ = picture::header(&file, limits);
+    }
+}
