@@ -11,6 +11,7 @@ pub struct Eval {
     pub every: Every,
     /// Samples per batch; the training batch size if not given
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), example = 64)]
     pub batch_size: Option<u64>,
     /// Which number decides the best checkpoint, early stopping and ReduceLROnPlateau
     #[serde(default)]

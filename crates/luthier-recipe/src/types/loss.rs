@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits;
+
 /// What is minimised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -9,6 +11,7 @@ pub enum Loss {
     CrossEntropy {
         /// Share of the target spread over all classes, in [0, 1)
         #[serde(default)]
+        #[schemars(transform = limits::below_one)]
         label_smoothing: f64,
         /// Weight of each class: `none`, `balanced` (n / (classes · count)), or one number per class in class order
         #[serde(default)]

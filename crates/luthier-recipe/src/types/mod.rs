@@ -3,6 +3,7 @@
 
 mod data;
 mod eval;
+mod limits;
 mod loss;
 mod model;
 mod optim;
@@ -26,8 +27,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipe {
     /// Name of the job: run directories are named after it
+    #[schemars(length(min = 1), example = &"hotdog")]
     pub name: String,
     /// What is learned
+    #[schemars(example = &"image-classification")]
     pub task: Task,
     /// Seed of everything random: initial weights, data order, augmentation, dropout
     #[serde(default = "default_seed")]
@@ -70,7 +73,7 @@ pub enum Task {
 #[serde(rename_all = "lowercase")]
 pub enum Every {
     /// Every N epochs
-    Epochs(u64),
+    Epochs(#[schemars(range(min = 1), example = 1)] u64),
     /// Every N optimizer updates
-    Steps(u64),
+    Steps(#[schemars(range(min = 1), example = 100)] u64),
 }

@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits;
+
 /// How weights are updated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Optim {
@@ -8,15 +10,19 @@ pub struct Optim {
     #[serde(flatten)]
     pub rule: Rule,
     /// Base learning rate
+    #[schemars(transform = limits::positive, example = 0.01)]
     pub lr: f64,
     /// Strength of weight decay: added to the gradient in SGD, Adam and RMSprop, decoupled in AdamW
     #[serde(default)]
+    #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
     /// Parameters that are not decayed: any of `bias`, `norm`
     #[serde(default)]
+    #[schemars(example = serde_json::json!(["bias", "norm"]))]
     pub no_decay: Vec<NoDecay>,
     /// Parameters with their own learning rate or weight decay; the first matching group wins
     #[serde(default)]
+    #[schemars(example = serde_json::json!([{ "match": "fc.*", "lr_scale": 10.0 }]))]
     pub groups: Vec<Group>,
 }
 
@@ -29,9 +35,11 @@ pub enum Rule {
     SGD {
         /// Momentum factor
         #[serde(default)]
+        #[schemars(transform = limits::below_one)]
         momentum: f64,
         /// Dampening of the momentum
         #[serde(default)]
+        #[schemars(range(min = 0.0, max = 1.0))]
         dampening: f64,
         /// Nesterov momentum
         #[serde(default)]
@@ -41,30 +49,37 @@ pub enum Rule {
     Adam {
         /// Decay of the running averages of the gradient and its square
         #[serde(default = "betas")]
+        #[schemars(transform = limits::each_below_one)]
         betas: [f64; 2],
         /// Added to the denominator
         #[serde(default = "eps")]
+        #[schemars(transform = limits::positive)]
         eps: f64,
     },
     /// Adam with decoupled weight decay (Loshchilov & Hutter 2019)
     AdamW {
         /// Decay of the running averages of the gradient and its square
         #[serde(default = "betas")]
+        #[schemars(transform = limits::each_below_one)]
         betas: [f64; 2],
         /// Added to the denominator
         #[serde(default = "eps")]
+        #[schemars(transform = limits::positive)]
         eps: f64,
     },
     /// RMSprop (Hinton 2012)
     RMSprop {
         /// Decay of the running average of the squared gradient
         #[serde(default = "alpha")]
+        #[schemars(transform = limits::below_one)]
         alpha: f64,
         /// Added to the denominator
         #[serde(default = "eps")]
+        #[schemars(transform = limits::positive)]
         eps: f64,
         /// Momentum factor
         #[serde(default)]
+        #[schemars(transform = limits::below_one)]
         momentum: f64,
         /// Divide by the variance instead of the second moment
         #[serde(default)]
@@ -97,14 +112,18 @@ pub enum NoDecay {
 pub struct Group {
     /// Glob pattern of parameter names, such as `fc.*`
     #[serde(rename = "match")]
+    #[schemars(length(min = 1), example = &"fc.*")]
     pub pattern: String,
     /// Learning rate of the group; or give `lr_scale`
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::positive, example = 0.1)]
     pub lr: Option<f64>,
     /// Learning rate of the group as a multiple of the base rate
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::positive, example = 10.0)]
     pub lr_scale: Option<f64>,
     /// Weight decay of the group; the base value if not given
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0), example = 0.0)]
     pub weight_decay: Option<f64>,
 }

@@ -1,17 +1,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Every;
+use super::{Every, limits};
 
 /// Length, batch and precision of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Train {
     /// Passes over the training samples
+    #[schemars(range(min = 1), example = 5)]
     pub epochs: u64,
     /// Samples per batch
+    #[schemars(range(min = 1), example = 32)]
     pub batch_size: u64,
     /// Batches whose gradients are summed into one optimizer update
     #[serde(default = "one")]
+    #[schemars(range(min = 1))]
     pub grad_accum: u64,
     /// Leave out the last batch of an epoch when it is not full
     #[serde(default)]
@@ -21,15 +24,18 @@ pub struct Train {
     pub shuffle: bool,
     /// Scale all gradients together so that their global norm is at most this
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::positive, example = 1.0)]
     pub clip_grad_norm: Option<f64>,
     /// Number format of the forward and backward pass; weights are kept in fp32 always
     #[serde(default)]
     pub precision: Precision,
     /// Keep an exponential moving average of the weights, and evaluate and save that
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!({ "decay": 0.999 }))]
     pub ema: Option<Ema>,
     /// Stop when the validation metric no longer improves
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!({ "patience": 3 }))]
     pub early_stopping: Option<EarlyStopping>,
     /// When checkpoints are written and which are kept
     #[serde(default)]
@@ -60,6 +66,7 @@ pub enum Precision {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ema {
     /// Share of the old average kept at each update, in (0, 1)
+    #[schemars(transform = limits::inside, example = 0.999)]
     pub decay: f64,
 }
 
@@ -67,9 +74,11 @@ pub struct Ema {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlyStopping {
     /// Evaluations without improvement that are forgiven
+    #[schemars(example = 3)]
     pub patience: u64,
     /// Improvement that counts, in units of the metric
     #[serde(default)]
+    #[schemars(range(min = 0.0))]
     pub min_delta: f64,
 }
 
@@ -81,6 +90,7 @@ pub struct Checkpoint {
     pub every: Every,
     /// How many of the newest are kept, at least 1; the best one is kept besides
     #[serde(default = "two")]
+    #[schemars(range(min = 1))]
     pub keep: u64,
 }
 

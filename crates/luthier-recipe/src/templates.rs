@@ -1,0 +1,28 @@
+//! Recipes to start from.
+
+/// A commented recipe to start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template {
+    /// What `luthier new` calls it
+    pub name: &'static str,
+    /// What it is for, in one line
+    pub summary: &'static str,
+    /// The recipe
+    pub text: &'static str,
+}
+
+/// Every template, the usual one first.
+pub fn templates() -> &'static [Template] {
+    &[
+        Template {
+            name: "image-classification",
+            summary: "fine-tune a pretrained network on folders of pictures",
+            text: include_str!("../templates/image-classification.toml"),
+        },
+        Template {
+            name: "image-from-scratch",
+            summary: "train a network on folders of pictures from random weights",
+            text: include_str!("../templates/image-from-scratch.toml"),
+        },
+    ]
+}
