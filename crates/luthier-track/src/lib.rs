@@ -1,1 +1,24 @@
 //! The run directory: metrics, TensorBoard, plots, report.
+//!
+//! A [`RunDir`] is a folder that can be copied anywhere. While a run goes on, two listeners write to it:
+//! [`MetricsStream`] and [`TensorBoard`]. Afterwards, or in between, everything else is drawn from those files:
+//! plots, the report, the table of runs. Nothing here knows a tensor.
+
+mod append;
+mod atomic;
+mod class_report;
+mod error;
+mod float;
+mod metrics;
+mod run_dir;
+mod tensorboard;
+
+pub use atomic::write_atomic;
+pub use class_report::{ClassScore, ClassificationReport, Score, classification_report};
+pub use error::TrackError;
+pub use metrics::{
+    Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint, StepPoint,
+    Timing, TimingRecord, read_metrics, read_timing,
+};
+pub use run_dir::RunDir;
+pub use tensorboard::TensorBoard;

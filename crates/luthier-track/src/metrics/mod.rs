@@ -1,0 +1,14 @@
+//! The metrics stream: what a run said, as lines of JSON.
+
+mod confusion;
+mod read;
+mod record;
+mod stream;
+mod timing;
+
+pub use confusion::Confusion;
+pub use read::{Cut, Metrics, read_metrics};
+pub use record::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, StepPoint};
+pub use stream::MetricsStream;
+pub(crate) use stream::now;
+pub use timing::{Timing, TimingRecord, read_timing};

@@ -1,0 +1,119 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, StepPoint};
+use crate::TrackError;
+
+/// A line longer than this is not a record: a confusion matrix of 1000 classes takes less than a hundredth of it.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// What a metrics file holds. A list may have gaps; numbers may be NaN.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics {
+    /// Optimizer updates
+    pub steps: Vec<StepPoint>,
+    /// Evaluations of all splits
+    pub evals: Vec<EvalPoint>,
+    /// Ends of epochs
+    pub epochs: Vec<EpochPoint>,
+    /// Samples that were left out while the run went on
+    pub skipped: Vec<SkippedPoint>,
+    /// The end of the run; `None` while it runs, or when it was killed
+    pub end: Option<EndPoint>,
+    /// The last line was cut off
+    pub cut: Option<Cut>,
+}
+
+/// A last line that has no end, as a killed process leaves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Counted from 1
+    pub line: usize,
+    /// Bytes of it that are there
+    pub bytes: usize,
+}
+
+impl Metrics {
+    /// Evaluations of one split, in order.
+    pub fn evals_of<'a>(&'a self, split: &'a str) -> impl Iterator<Item = &'a EvalPoint> {
+        self.evals.iter().filter(move |eval| eval.split == split)
+    }
+
+    /// The last evaluation of a split.
+    pub fn last_eval(&self, split: &str) -> Option<&EvalPoint> {
+        self.evals.iter().rfind(|eval| eval.split == split)
+    }
+
+    /// The evaluation of a split with the lowest loss (`lower` is true) or the highest accuracy; the first of
+    /// equals. One that is NaN is never the best.
+    pub fn best_eval(&self, split: &str, metric: luthier_recipe::Metric) -> Option<&EvalPoint> {
+        // both as "higher is better"
+        let score = |eval: &EvalPoint| match metric {
+            luthier_recipe::Metric::Loss => -eval.loss,
+            luthier_recipe::Metric::Accuracy => eval.accuracy,
+        };
+        let mut best: Option<&EvalPoint> = None;
+        for eval in self.evals.iter().filter(|eval| eval.split == split && !score(eval).is_nan()) {
+            if best.is_none_or(|best| score(eval) > score(best)) {
+                best = Some(eval);
+            }
+        }
+        best
+    }
+
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Step(step) => self.steps.push(step),
+            Record::Eval(eval) => self.evals.push(eval),
+            Record::Epoch(epoch) => self.epochs.push(epoch),
+            Record::Skipped(skipped) => self.skipped.push(skipped),
+            Record::End(end) => self.end = Some(end),
+            Record::Unknown => {}
+        }
+    }
+}
+
+/// Reads `metrics.jsonl`, line by line. A cut last line is reported in [`Metrics::cut`] and otherwise ignored.
+///
+/// # Errors
+/// The file cannot be read, or a line in the middle of it is garbled.
+pub fn read_metrics(path: &Path) -> Result<Metrics, TrackError> {
+    let mut metrics = Metrics::default();
+    metrics.cut = read_lines(path, |record| metrics.take(record))?;
+    Ok(metrics)
+}
+
+/// Hands every line of a file to `take`; says where the file was cut.
+pub(super) fn read_lines<T: DeserializeOwned>(
+    path: &Path,
+    mut take: impl FnMut(T),
+) -> Result<Option<Cut>, TrackError> {
+    let failed = |source| TrackError::io("read", path, source);
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        let length = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).map_err(failed)?;
+        if length == 0 {
+            break;
+        }
+        let whole = bytes.ends_with(b"\n");
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&bytes) {
+            // a last line may be whole but for its line break
+            Ok(record) => take(record),
+            Err(_) if !whole && (length as u64) < LONGEST_LINE => {
+                return Ok(Some(Cut { line, bytes: length }));
+            }
+            Err(error) => {
+                return Err(TrackError::BadLine { path: path.to_owned(), line, why: error.to_string() });
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,150 @@
+use luthier_plan::{Event, Outcome, Position};
+use serde::{Deserialize, Serialize};
+
+use super::Confusion;
+
+/// One line of `metrics.jsonl`. Nothing in it depends on the clock, on where the run was interrupted or on where
+/// its checkpoints were: the file of a resumed run equals that of an uninterrupted one byte for byte.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Record {
+    /// One optimizer update
+    Step(StepPoint),
+    /// One evaluation
+    Eval(EvalPoint),
+    /// One epoch's training numbers
+    Epoch(EpochPoint),
+    /// A sample that was left out
+    Skipped(SkippedPoint),
+    /// The run is over
+    End(EndPoint),
+    /// A record of a later version
+    #[serde(other)]
+    Unknown,
+}
+
+impl Record {
+    /// What a metrics file says of an event; `None` where the event is not a function of the plan alone.
+    pub fn of(event: &Event) -> Option<Record> {
+        match event {
+            Event::StepEnd(step) => Some(Record::Step(StepPoint {
+                at: step.at,
+                loss: step.loss,
+                correct: step.correct,
+                count: step.count,
+                lr: step.lr.clone(),
+                grad_norm: step.grad_norm,
+                clipped: step.clipped,
+            })),
+            Event::EvalEnd(eval) => Some(Record::Eval(EvalPoint {
+                at: eval.at,
+                split: eval.split.clone(),
+                loss: eval.loss,
+                accuracy: eval.accuracy,
+                count: eval.count,
+                confusion: Confusion::from_rows(&eval.confusion),
+            })),
+            Event::EpochEnd { at, loss, accuracy, seconds: _ } => {
+                Some(Record::Epoch(EpochPoint { at: *at, loss: *loss, accuracy: *accuracy }))
+            }
+            Event::SampleSkipped { at, path, why } => {
+                Some(Record::Skipped(SkippedPoint { at: *at, path: path.clone(), why: why.clone() }))
+            }
+            Event::RunEnd(end) => Some(Record::End(EndPoint {
+                at: end.at,
+                outcome: end.outcome,
+                best_update: end.best_update,
+                best_metric: end.best_metric,
+            })),
+            // a resumed run begins again, and an interrupted one saves a checkpoint more
+            Event::RunBegin { .. }
+            | Event::EpochBegin { .. }
+            | Event::EvalBegin { .. }
+            | Event::CheckpointSaved { .. } => None,
+        }
+    }
+}
+
+/// One optimizer update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepPoint {
+    /// Where; `update` counts this one
+    #[serde(flatten)]
+    pub at: Position,
+    /// Mean loss over the samples of the update
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Right answers among them
+    pub correct: u64,
+    /// Samples in the update
+    pub count: u64,
+    /// Learning rate used, one per optimizer group
+    #[serde(with = "crate::float::list")]
+    pub lr: Vec<f64>,
+    /// Global norm of the gradient before clipping
+    #[serde(with = "crate::float")]
+    pub grad_norm: f64,
+    /// The gradient was scaled down
+    pub clipped: bool,
+}
+
+/// One evaluation: each sample of the split once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvalPoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Split name
+    pub split: String,
+    /// Mean loss
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Share of right answers
+    #[serde(with = "crate::float")]
+    pub accuracy: f64,
+    /// Samples
+    pub count: u64,
+    /// Which class was taken for which
+    pub confusion: Confusion,
+}
+
+/// An epoch's training numbers, over its samples as they were seen (augmented, weights moving).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochPoint {
+    /// Where it ended
+    #[serde(flatten)]
+    pub at: Position,
+    /// Mean loss
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Share of right answers
+    #[serde(with = "crate::float")]
+    pub accuracy: f64,
+}
+
+/// A sample that could not be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkippedPoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Path of the sample
+    pub path: String,
+    /// Why, as a sentence
+    pub why: String,
+}
+
+/// The end of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndPoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Why
+    pub outcome: Outcome,
+    /// Update of the best checkpoint
+    pub best_update: Option<u64>,
+    /// Its validation metric
+    #[serde(with = "crate::float::option", default)]
+    pub best_metric: Option<f64>,
+}

@@ -1,0 +1,166 @@
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use luthier_plan::{EvalEnd, Event, Listener, StepEnd, Wish};
+use miette::Diagnostic;
+use prost::Message;
+use serde::{Deserialize, Serialize};
+
+use super::frame::frame;
+use super::proto;
+use crate::append::AppendFile;
+use crate::metrics::now;
+use crate::{RunDir, TrackError};
+
+/// How the names of event files begin; TensorBoard looks for it.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// Writes what happens as scalars that `tensorboard --logdir` shows: `loss/train`, `grad_norm`, `epoch` and
+/// `lr/<group>` for each update, `accuracy/train` for each epoch, `loss/<split>` and `accuracy/<split>` for each
+/// evaluation. Steps are optimizer updates.
+#[derive(Debug)]
+pub struct TensorBoard {
+    file: AppendFile,
+    name: String,
+    lr_tags: Vec<String>,
+}
+
+/// What a checkpoint remembers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// Name of the event file
+    file: String,
+    /// Its length in bytes
+    length: u64,
+}
+
+impl TensorBoard {
+    /// Begins an event file; an older one of the same run is removed. `groups` are the names of the optimizer's
+    /// groups, in the plan's order.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create<S: AsRef<str>>(run: &RunDir, groups: &[S]) -> Result<Self, TrackError> {
+        let folder = run.tensorboard();
+        remove_old(&folder)?;
+        // TensorBoard wants the name to begin so, and shows the rest nowhere
+        let name = format!("{PREFIX}{:010}.luthier", now() as u64);
+        let file = AppendFile::create(folder.join(&name))?;
+        let mut board = TensorBoard { file, name, lr_tags: lr_tags(groups) };
+        board.write(0, proto::What::FileVersion("brain.Event:2".to_owned()))?;
+        board.file.flush()?;
+        Ok(board)
+    }
+
+    /// Goes on with the event file of an interrupted run. `state` is what [`Listener::state`] said when the
+    /// checkpoint was written; with `null` (no checkpoint yet) the file begins again.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is shorter than it was then.
+    pub fn resume<S: AsRef<str>>(
+        run: &RunDir,
+        groups: &[S],
+        state: &serde_json::Value,
+    ) -> Result<Self, TrackError> {
+        if state.is_null() {
+            return Self::create(run, groups);
+        }
+        let bad = |why: String| TrackError::BadState { what: "tensorboard", why };
+        let State { file: name, length } =
+            State::deserialize(state).map_err(|error| bad(error.to_string()))?;
+        // a name from a stranger's checkpoint stays in the folder
+        if !name.starts_with(PREFIX) || name.contains(['/', '\\']) {
+            return Err(bad(format!("`{name}` is not the name of an event file")));
+        }
+        let file = AppendFile::resume(run.tensorboard().join(&name), length)?;
+        Ok(TensorBoard { file, name, lr_tags: lr_tags(groups) })
+    }
+
+    fn step(&mut self, step: &StepEnd) -> Result<(), TrackError> {
+        let mut values = vec![
+            value("loss/train", step.loss),
+            value("grad_norm", step.grad_norm),
+            value("epoch", step.at.epochs),
+        ];
+        values.extend(self.lr_tags.iter().zip(&step.lr).map(|(tag, lr)| value(tag, *lr)));
+        self.scalars(step.at.update, values)
+    }
+
+    fn eval(&mut self, eval: &EvalEnd) -> Result<(), TrackError> {
+        // `loss/train` is the loss of the updates
+        let split = if eval.split == "train" { "train-eval" } else { &eval.split };
+        let values = vec![
+            value(&format!("loss/{split}"), eval.loss),
+            value(&format!("accuracy/{split}"), eval.accuracy),
+        ];
+        self.scalars(eval.at.update, values)?;
+        self.file.flush()
+    }
+
+    fn scalars(&mut self, update: u64, value: Vec<proto::Value>) -> Result<(), TrackError> {
+        self.write(update, proto::What::Summary(proto::Summary { value }))
+    }
+
+    fn write(&mut self, update: u64, what: proto::What) -> Result<(), TrackError> {
+        let event = proto::Event { wall_time: now(), step: update as i64, what: Some(what) };
+        self.file.write(&frame(&event.encode_to_vec()))
+    }
+}
+
+impl Listener for TensorBoard {
+    fn hear(&mut self, event: &Event) -> Result<Wish, Box<dyn Diagnostic + Send + Sync>> {
+        match event {
+            Event::StepEnd(step) => self.step(step)?,
+            Event::EvalEnd(eval) => self.eval(eval)?,
+            Event::EpochEnd { at, accuracy, .. } => {
+                self.scalars(at.update, vec![value("accuracy/train", *accuracy)])?;
+                self.file.flush()?;
+            }
+            Event::RunEnd(_) => self.file.flush()?,
+            _ => {}
+        }
+        Ok(Wish::Continue)
+    }
+
+    fn state(&mut self) -> Result<serde_json::Value, Box<dyn Diagnostic + Send + Sync>> {
+        Ok(serde_json::json!({ "file": self.name, "length": self.file.sync()? }))
+    }
+
+    fn name(&self) -> &'static str {
+        "tensorboard"
+    }
+}
+
+fn value(tag: &str, value: f64) -> proto::Value {
+    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32) }
+}
+
+/// One tag per group: `(all others) · no decay` becomes `lr/all_others_no_decay`, since TensorBoard's pages take
+/// letters, digits and a few signs. Two groups never share a tag.
+fn lr_tags<S: AsRef<str>>(groups: &[S]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let tag = |group: &S| {
+        let words = group.as_ref().split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.');
+        let words: Vec<&str> =
+            words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty()).collect();
+        let stem = if words.is_empty() { "lr/group".to_owned() } else { format!("lr/{}", words.join("_")) };
+        let tag = (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}_{n}") });
+        tag.into_iter().find(|tag| taken.insert(tag.clone())).unwrap_or_default()
+    };
+    groups.iter().map(tag).collect()
+}
+
+/// Two event files in one folder would be drawn over each other.
+fn remove_old(folder: &Path) -> Result<(), TrackError> {
+    let failed = |source| TrackError::io("read", folder, source);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|source| TrackError::io("remove", &path, source))?;
+        }
+    }
+    Ok(())
+}

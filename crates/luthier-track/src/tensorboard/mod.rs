@@ -1,0 +1,7 @@
+//! The TensorBoard event file.
+
+mod frame;
+mod listener;
+mod proto;
+
+pub use listener::TensorBoard;

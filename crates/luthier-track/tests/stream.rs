@@ -1,0 +1,247 @@
+//! metrics.jsonl and timing.jsonl: what is in them, what a kill leaves, what a resume makes of that.
+
+mod common;
+
+use std::fs;
+
+use common::Shape;
+use luthier_plan::{Event, Listener, Outcome};
+use luthier_track::{MetricsStream, RunDir, TensorBoard, TrackError, read_metrics};
+use proptest::prelude::*;
+
+const GROUPS: [&str; 2] = ["(all others)", "fc.*"];
+
+fn run_dir() -> (tempfile::TempDir, RunDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create_at(&folder.path().join("run")).unwrap();
+    (folder, run)
+}
+
+fn hear_all(listener: &mut dyn Listener, events: &[Event]) {
+    for event in events {
+        listener.hear(event).map_err(|error| error.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn what_was_said_can_be_read_back() {
+    let (_folder, run) = run_dir();
+    let shape = Shape::default();
+    let mut stream = MetricsStream::create(&run).unwrap();
+    hear_all(&mut stream, &shape.events(0));
+    let metrics = run.metrics().unwrap();
+    assert_eq!(metrics.steps.len(), 120);
+    assert_eq!(metrics.epochs.len(), 5);
+    assert_eq!(metrics.evals_of("valid").count(), 5);
+    assert_eq!(metrics.skipped[0].why, "not a picture & not a \"GIF\"");
+    assert_eq!(metrics.end.as_ref().unwrap().outcome, Outcome::Finished);
+    assert_eq!(metrics.cut, None);
+    for event in shape.events(0) {
+        if let Event::StepEnd(step) = &event {
+            let point = &metrics.steps[step.at.update as usize - 1];
+            assert_eq!(point.loss.to_bits(), step.loss.to_bits(), "every bit survives");
+            assert_eq!(point.lr, step.lr);
+        }
+        if let Event::EvalEnd(eval) = &event {
+            let point = metrics.evals.iter().find(|point| point.at == eval.at).unwrap();
+            assert_eq!(point.confusion.rows(), eval.confusion);
+        }
+    }
+    let timing = run.timing().unwrap();
+    assert_eq!((timing.samples, timing.processes), (120 * 16, 1));
+    assert!((timing.train_seconds - 120.0 * 0.31).abs() < 1e-9);
+    assert!((timing.samples_per_second().unwrap() - 16.0 / 0.31).abs() < 1e-6);
+}
+
+#[test]
+fn metrics_hold_no_wall_times() {
+    let (_folder, run) = run_dir();
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &Shape::default().events(0));
+    let text = fs::read_to_string(run.metrics_path()).unwrap();
+    assert!(!text.contains("seconds") && !text.contains("time"), "{}", &text[..500]);
+    assert!(
+        text.starts_with(r#"{"event":"step","update":1,"epoch":0,"samples":16,"epochs":0.0416"#),
+        "{}",
+        &text[..200]
+    );
+}
+
+#[test]
+fn numbers_that_json_has_no_word_for_survive() {
+    let (_folder, run) = run_dir();
+    let mut events = Shape { nan_at: Some(3), ..Shape::default() }.events(0);
+    for event in &mut events {
+        if let Event::StepEnd(step) = event {
+            step.grad_norm = if step.at.update == 1 { f64::INFINITY } else { f64::NEG_INFINITY };
+        }
+    }
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &events);
+    let text = fs::read_to_string(run.metrics_path()).unwrap();
+    assert!(text.contains(r#""loss":"NaN""#) && text.contains(r#""grad_norm":"Infinity""#), "{text}");
+    let metrics = run.metrics().unwrap();
+    assert!(metrics.steps[2].loss.is_nan());
+    assert_eq!(metrics.steps[0].grad_norm, f64::INFINITY);
+    assert_eq!(metrics.steps[1].grad_norm, f64::NEG_INFINITY);
+    assert_eq!(metrics.end.unwrap().outcome, Outcome::Diverged);
+}
+
+#[test]
+fn a_cut_last_line_is_reported_and_the_rest_is_read() {
+    let (_folder, run) = run_dir();
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &Shape::default().events(0));
+    let bytes = fs::read(run.metrics_path()).unwrap();
+    let first = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let path = run.path().join("cut.jsonl");
+    for (length, steps, cut, why) in [
+        (first + 20, 1, Some((2, 20)), "in the second line"),
+        (first, 1, None, "exactly between two lines"),
+        (first - 1, 1, None, "only the line break is gone"),
+        (first - 2, 0, Some((1, first - 2)), "one byte of the first line is gone"),
+        (0, 0, None, "an empty file"),
+    ] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let metrics = read_metrics(&path).unwrap();
+        assert_eq!(metrics.steps.len(), steps, "{why}");
+        assert_eq!(metrics.cut.map(|cut| (cut.line, cut.bytes)), cut, "{why}");
+    }
+}
+
+#[test]
+fn a_garbled_line_in_the_middle_is_named() {
+    let (_folder, run) = run_dir();
+    let good = r#"{"event":"epoch","update":1,"epoch":0,"samples":1,"epochs":1.0,"loss":1,"accuracy":"NaN"}"#;
+    for (bad, why) in [
+        ("not json", "no JSON at all"),
+        (r#"{"event":"epoch","update":1}"#, "a record with members missing"),
+        (
+            r#"{"event":"epoch","update":-1,"epoch":0,"samples":1,"epochs":1.0,"loss":1,"accuracy":1}"#,
+            "a negative count",
+        ),
+        (
+            r#"{"event":"epoch","update":1,"epoch":0,"samples":1,"epochs":1.0,"loss":"big","accuracy":1}"#,
+            "a word",
+        ),
+        (
+            r#"{"event":"eval","update":1,"epoch":0,"samples":1,"epochs":1.0,"split":"v","loss":1,"accuracy":1,"count":1,"confusion":{"classes":4000000000,"cells":[]}}"#,
+            "would take 128 exabytes",
+        ),
+        (
+            r#"{"event":"eval","update":1,"epoch":0,"samples":1,"epochs":1.0,"split":"v","loss":1,"accuracy":1,"count":1,"confusion":{"classes":2,"cells":[[2,0,1]]}}"#,
+            "a class outside the matrix",
+        ),
+    ] {
+        fs::write(run.metrics_path(), format!("{good}\n{bad}\n{good}\n")).unwrap();
+        match run.metrics() {
+            Err(TrackError::BadLine { line: 2, .. }) => {}
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+    let later = r#"{"event":"weather","sun":true}"#;
+    fs::write(run.metrics_path(), format!("{good}\n\n{later}\n{good}\n")).unwrap();
+    assert_eq!(
+        run.metrics().unwrap().epochs.len(),
+        2,
+        "empty lines and records of a later version are passed over"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_the_run_with_a_hint() {
+    let (_folder, run) = run_dir();
+    std::os::unix::fs::symlink("/dev/full", run.metrics_path()).unwrap();
+    let mut stream = MetricsStream::create(&run).unwrap();
+    let errors: Vec<_> =
+        Shape::default().events(0).iter().filter_map(|event| stream.hear(event).err()).collect();
+    let error = errors.first().expect("the disk is full");
+    assert!(error.to_string().contains("metrics.jsonl`"), "{error}");
+    assert!(error.help().unwrap().to_string().contains("the disk is full"));
+    assert!(stream.state().is_err(), "no checkpoint claims that the bytes are on disk");
+}
+
+#[test]
+fn a_file_that_lost_bytes_is_not_resumed() {
+    let (_folder, run) = run_dir();
+    let mut stream = MetricsStream::create(&run).unwrap();
+    let mut board = TensorBoard::create(&run, &GROUPS).unwrap();
+    for listener in [&mut stream as &mut dyn Listener, &mut board] {
+        hear_all(listener, &Shape::default().events(0));
+    }
+    let (metrics, events) = (stream.state().unwrap(), board.state().unwrap());
+    fs::write(run.metrics_path(), "").unwrap();
+    let error = MetricsStream::resume(&run, &metrics).unwrap_err();
+    assert!(error.to_string().contains("metrics.jsonl` has 0 bytes, but had"), "{error}");
+
+    for (state, why) in [
+        (serde_json::json!({ "file": "../plan.json", "length": 0 }), "would cut another file"),
+        (
+            serde_json::json!({ "file": "events.out.tfevents./../../plan.json", "length": 0 }),
+            "the same, hidden",
+        ),
+        (serde_json::json!({ "length": 0 }), "no file"),
+        (serde_json::json!("x"), "not an object"),
+    ] {
+        let error = TensorBoard::resume(&run, &GROUPS, &state).unwrap_err();
+        assert!(matches!(error, TrackError::BadState { .. }), "{why}: {error}");
+    }
+    TensorBoard::resume(&run, &GROUPS, &events).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Killed anywhere, some updates after a checkpoint, with a line half written: the resumed run's file equals
+    /// the uninterrupted one's, byte for byte.
+    #[test]
+    fn an_interrupted_run_has_the_same_file(saved in 0_u64..119, lost in 0_u64..40, torn in 0_usize..30, polite: bool) {
+        let shape = Shape::default();
+        let (_folder, whole) = run_dir();
+        hear_all(&mut MetricsStream::create(&whole).unwrap(), &shape.events(0));
+
+        let (_other, run) = run_dir();
+        let mut stream = MetricsStream::create(&run).unwrap();
+        let mut board = TensorBoard::create(&run, &GROUPS).unwrap();
+        let mut states = None;
+        let killed = saved + lost;
+        for event in shape.events(0) {
+            let update = match &event {
+                Event::StepEnd(step) => step.at.update,
+                Event::EvalEnd(eval) => eval.at.update,
+                Event::EpochEnd { at, .. } | Event::SampleSkipped { at, .. } => at.update,
+                _ => 0,
+            };
+            // a checkpoint is written when all is said about an update
+            if update > saved && states.is_none() {
+                states = Some((stream.state().unwrap(), board.state().unwrap()));
+            }
+            if update > killed {
+                break;
+            }
+            stream.hear(&event).unwrap();
+            board.hear(&event).unwrap();
+        }
+        if polite {
+            let Some(Event::RunEnd(mut end)) = shape.events(0).pop() else { panic!("a run ends") };
+            end.outcome = Outcome::Interrupted;
+            stream.hear(&Event::RunEnd(end)).unwrap();
+        }
+        drop(stream);
+        let mut bytes = fs::read(run.metrics_path()).unwrap();
+        bytes.extend_from_slice(&br#"{"event":"step","update":99999"#[..torn]);
+        fs::write(run.metrics_path(), bytes).unwrap();
+
+        let (metrics, events) = states.unwrap();
+        let mut stream = MetricsStream::resume(&run, &metrics).unwrap();
+        let mut board = TensorBoard::resume(&run, &GROUPS, &events).unwrap();
+        // what happens in the resumed process: the events after the checkpoint
+        for event in shape.events(saved) {
+            // what was said with the checkpoint's update (its epoch's end) was said before
+            stream.hear(&event).unwrap();
+            board.hear(&event).unwrap();
+        }
+        let same = fs::read(run.metrics_path()).unwrap() == fs::read(whole.metrics_path()).unwrap();
+        prop_assert!(same, "{}", fs::read_to_string(run.metrics_path()).unwrap());
+        prop_assert_eq!(run.timing().unwrap().processes, 2);
+        prop_assert_eq!(fs::read_dir(run.tensorboard()).unwrap().count(), 1);
+    }
+}
