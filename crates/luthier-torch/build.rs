@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-changed=src/shim.cpp");
+    println!("cargo::rerun-if-changed=src/fused.cpp");
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     if let Err(why) = build() {
@@ -45,6 +46,7 @@ fn build() -> Result<(), String> {
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", Some(abi.as_str()))
         .file("src/shim.cpp")
+        .file("src/fused.cpp")
         .try_compile("luthier_torch_shim")
         .map_err(|error| {
             format!(

@@ -22,7 +22,7 @@ unsafe extern "C" {
 }
 
 /// Takes over the message of a call: null means that nothing was thrown.
-fn taken(message: *mut c_char) -> Result<(), TorchError> {
+pub(crate) fn taken(message: *mut c_char) -> Result<(), TorchError> {
     if message.is_null() {
         return Ok(());
     }

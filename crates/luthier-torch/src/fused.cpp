@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -16,7 +17,7 @@ at::Tensor &tensor(void *pointer) { return *static_cast<at::Tensor *>(pointer); 
 template <typename F>
 char *guarded(F &&body) noexcept {
   try {
-    at::NoGradGuard no_grad;
+    c10::NoGradGuard no_grad;
     body();
     return nullptr;
   } catch (const std::exception &error) {

@@ -62,8 +62,8 @@ pub fn fused_sgd(
     momentum_buffer: Option<&Tensor>,
     step: SgdStep,
 ) -> Result<(), TorchError> {
-    let buffer = momentum_buffer.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast_const().cast());
-    let (values, grads) = (values.as_ptr().cast_const().cast(), grads.as_ptr().cast_const().cast());
+    let buffer = momentum_buffer.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast());
+    let (values, grads) = (values.as_ptr().cast(), grads.as_ptr().cast());
     // SAFETY: a tch tensor's pointer is to a live at::Tensor; the buffer is one too, or null, which the shim looks for.
     taken(unsafe {
         luthier_fused_sgd(
@@ -111,10 +111,10 @@ pub fn fused_adam(
     // SAFETY: a tch tensor's pointer is to a live at::Tensor, and the borrows outlive the call.
     taken(unsafe {
         luthier_fused_adam(
-            values.as_ptr().cast_const().cast(),
-            grads.as_ptr().cast_const().cast(),
-            exp_avg.as_ptr().cast_const().cast(),
-            exp_avg_sq.as_ptr().cast_const().cast(),
+            values.as_ptr().cast(),
+            grads.as_ptr().cast(),
+            exp_avg.as_ptr().cast(),
+            exp_avg_sq.as_ptr().cast(),
             step.step as f64,
             step.lr,
             step.betas[0],

@@ -3,6 +3,7 @@
 //! - [`autocast`]: bf16 regions on the CPU, CUDA and MPS (tch switches CUDA's only);
 //! - [`channels_last`] and [`view_at`]: memory formats;
 //! - [`set_grad`], [`set_data`]: what a parameter and its gradient stand on;
+//! - [`fused_sgd`], [`fused_adam`]: libtorch's fused update kernels;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor, their gradients in another;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
@@ -15,6 +16,8 @@ mod error;
 #[expect(unsafe_code, reason = "the one door to C++; every function behind it is safe to call")]
 mod ffi;
 mod flat;
+#[expect(unsafe_code, reason = "as `ffi`, for the optimizer kernels")]
+mod fused;
 mod grad;
 mod layout;
 mod threads;
@@ -23,6 +26,7 @@ pub use autocast::{AutocastGuard, autocast};
 pub use device::{bf16_is_fast, parse_device};
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};
+pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use threads::{interop_threads, manual_seed, set_interop_threads, set_threads, threads};
