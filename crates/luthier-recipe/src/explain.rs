@@ -131,7 +131,7 @@ fn describe(path: &str, subject: Subject<'_>) -> String {
         Subject::Field(field) => {
             title(path, &field.about, &mut out);
             rows(&field_rows(field), &mut out);
-            below(path, &field.shape, &mut out);
+            below(&field.shape, &mut out);
         }
         Subject::Tag(tagged) => {
             title(path, "Decides which other keys the table has", &mut out);
@@ -142,7 +142,7 @@ fn describe(path: &str, subject: Subject<'_>) -> String {
             let mut example = vec![format!("{} = {}", tagged.tag, literal(&variant.name.as_str().into()))];
             let required = tagged.fields(variant).filter(|field| field.required);
             example.extend(required.map(|field| line(&field.name, field)));
-            rows(&[("example", example.join(", "))], &mut out);
+            rows(&[("example", format!("{{ {} }}", example.join(", ")))], &mut out);
             list_fields("keys", tagged.fields(variant), &mut out);
         }
         Subject::Choice(choice) => title(path, &choice.about, &mut out),
@@ -196,7 +196,7 @@ fn rows(rows: &[(&str, String)], out: &mut String) {
     }
 }
 
-fn below(path: &str, shape: &Shape, out: &mut String) {
+fn below(shape: &Shape, out: &mut String) {
     match shape {
         Shape::Table(fields) | Shape::OneKey(fields) => list_fields("keys", fields.iter(), out),
         Shape::Tagged(tagged) => {
@@ -207,8 +207,8 @@ fn below(path: &str, shape: &Shape, out: &mut String) {
             let rows = choices.iter().map(|choice| (choice.name.as_str(), choice.about.clone()));
             list("words", rows, out);
         }
-        Shape::List { item, .. } => below(path, item, out),
-        Shape::Either(shapes) => shapes.iter().for_each(|shape| below(path, shape, out)),
+        Shape::List { item, .. } => below(item, out),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| below(shape, out)),
         _ => {}
     }
 }

@@ -20,8 +20,8 @@ pub(crate) struct Places {
 
 impl Places {
     pub fn new(file: &str, text: &str, sets: &[String]) -> Places {
-        let source = NamedSource::new(file, text.to_string()).with_language("TOML");
-        let sets = sets.iter().map(|set| Arc::new(NamedSource::new("--set", set.clone()))).collect();
+        let source = NamedSource::new(file, harmless(text)).with_language("TOML");
+        let sets = sets.iter().map(|set| Arc::new(NamedSource::new("--set", harmless(set)))).collect();
         Places { file: Arc::new(source), sets, spots: BTreeMap::new() }
     }
 
@@ -104,6 +104,18 @@ impl Places {
         });
         Problem { key: key.to_string(), origin, message, help, line_column, written: source, label }
     }
+}
+
+/// The text with every control character that a terminal would obey replaced by one of the same length in bytes:
+/// snippets show a stranger's file as it stands.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| match (c, c.len_utf8()) {
+        ('\n' | '\r' | '\t', _) => c,
+        (c, 1) if c.is_control() => '?',
+        (c, 2) if c.is_control() => '¿',
+        (c, _) => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// A span cut at the end of its first line: a snippet of a long list would hide what is wrong with it.

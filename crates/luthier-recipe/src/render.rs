@@ -106,10 +106,10 @@ fn shortened(about: &str, room: usize) -> String {
         return about.to_string();
     }
     let cuts = about.match_indices([';', ':', ',', '.']).map(|(index, _)| &about[..index]);
-    let fitting = cuts.filter(|cut| {
+    let mut fitting = cuts.filter(|cut| {
         cut.chars().count() + 3 <= room && !cut.ends_with('`') && cut.matches('`').count() % 2 == 0
     });
-    match fitting.last() {
+    match fitting.next_back() {
         Some(cut) => format!("{cut}, …"),
         None => about.to_string(),
     }

@@ -57,7 +57,9 @@ fn steps(key: &str) -> Result<Vec<Step>, Range<usize>> {
     for part in key.trim().split('.') {
         let (name, indices) = part.split_at(part.find('[').unwrap_or(part.len()));
         let end = start + part.len();
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || matches!(c, ']' | '"' | '\'')) {
+        if name.is_empty()
+            || name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ']' | '"' | '\''))
+        {
             return Err(start..end);
         }
         steps.push(Step { name: Name::Key(name.to_string()), span: start..start + name.len() });
@@ -112,7 +114,7 @@ fn value(written: &str, offset: usize, text: Text, shapes: Vec<&Shape>) -> Node 
     };
     match parse_value(written.trim(), text, offset + (written.len() - written.trim_start().len())) {
         Some(node) if matches!(node.value, Value::Text(_)) => node,
-        Some(_) if !shapes.is_empty() && shapes.iter().all(|shape| only_text(shape)) => bare(),
+        Some(_) if !shapes.is_empty() && shapes.iter().all(only_text) => bare(),
         Some(node) => node,
         // where no text is wanted the walk will say so
         None => bare(),

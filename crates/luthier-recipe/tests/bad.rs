@@ -11,7 +11,7 @@ fn shown(error: &RecipeError) -> String {
     let mut out = String::new();
     let handler =
         GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(110).without_cause_chain();
-    handler.render_report(&mut out, error).unwrap();
+    handler.render_report(&mut out, error).expect("text takes anything");
     out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
@@ -247,6 +247,10 @@ fn faults_of_set_arguments_name_the_argument() {
         all.push('\n');
     }
     insta::assert_snapshot!("set_messages", all);
+    insta::assert_snapshot!(
+        "set_entry_shown",
+        shown(&fault(SOUND, &["optim.betas=[ 0.9, 2 ]", "optim.type=Adam"]))
+    );
     insta::assert_snapshot!("set_shown", shown(&fault(SOUND, &["optim.groups[0].lr_scale=-5"])));
 }
 

@@ -19,12 +19,12 @@ fn breaks(schema: &Value, value: &Value, path: &str) -> Option<String> {
         let length = value.as_array().map(Vec::len).or(value.as_str().map(|text| text.chars().count()));
         let count = rule.as_u64().map(|count| count as usize);
         let each = |schemas: &Value| -> usize {
-            let schemas = schemas.as_array().unwrap();
+            let schemas = schemas.as_array().expect("the schema is sound");
             schemas.iter().filter(|schema| breaks(schema, value, path).is_none()).count()
         };
         let kept = match keyword.as_str() {
             "$schema" | "title" | "description" | "default" | "examples" => true,
-            "type" => match rule.as_str().unwrap() {
+            "type" => match rule.as_str().expect("the schema is sound") {
                 "object" => value.is_object(),
                 "array" => value.is_array(),
                 "string" => value.is_string(),
@@ -49,13 +49,15 @@ fn breaks(schema: &Value, value: &Value, path: &str) -> Option<String> {
                 }
                 true
             }
-            "required" => {
-                rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some())
-            }
+            "required" => rule
+                .as_array()
+                .expect("the schema is sound")
+                .iter()
+                .all(|key| value.get(key.as_str().expect("the schema is sound")).is_some()),
             "properties" => {
                 let below = rule
                     .as_object()
-                    .unwrap()
+                    .expect("the schema is sound")
                     .iter()
                     .filter_map(|(key, rule)| breaks(rule, value.get(key)?, &format!("{path}.{key}")));
                 if let Some(fault) = below.into_iter().next() {
@@ -65,7 +67,11 @@ fn breaks(schema: &Value, value: &Value, path: &str) -> Option<String> {
             }
             "additionalProperties" => {
                 assert_eq!(rule, false);
-                value.as_object().unwrap().keys().all(|key| schema["properties"].get(key).is_some())
+                value
+                    .as_object()
+                    .expect("the schema is sound")
+                    .keys()
+                    .all(|key| schema["properties"].get(key).is_some())
             }
             "oneOf" => each(rule) == 1,
             "anyOf" => each(rule) >= 1,
@@ -79,7 +85,8 @@ fn breaks(schema: &Value, value: &Value, path: &str) -> Option<String> {
 }
 
 fn as_json(text: &str) -> Value {
-    let table: toml::de::DeTable<'_> = toml::de::DeTable::parse(text).unwrap().into_inner();
+    let table: toml::de::DeTable<'_> =
+        toml::de::DeTable::parse(text).expect("the schema is sound").into_inner();
     json(&toml::de::DeValue::Table(table))
 }
 
@@ -87,8 +94,8 @@ fn json(value: &toml::de::DeValue<'_>) -> Value {
     use toml::de::DeValue;
     match value {
         DeValue::String(text) => text.as_ref().into(),
-        DeValue::Integer(integer) => integer.as_str().parse::<i64>().unwrap().into(),
-        DeValue::Float(float) => float.as_str().parse::<f64>().unwrap().into(),
+        DeValue::Integer(integer) => integer.as_str().parse::<i64>().expect("the schema is sound").into(),
+        DeValue::Float(float) => float.as_str().parse::<f64>().expect("the schema is sound").into(),
         DeValue::Boolean(bool) => (*bool).into(),
         DeValue::Datetime(_) => panic!("a date"),
         DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),

@@ -69,11 +69,9 @@ fn transform(step: &Transform, key: &str, tell: &mut Tell<'_>) {
             }
             ordered("sigma", *sigma, tell);
         }
-        Transform::Normalize { std, .. } => {
-            // a double above 0 may be 0 as a 32-bit float
-            if std.contains(&0.0) {
-                tell(&[&format!("{key}.std")], format!("`{key}.std` is zero"), "pictures are divided by it");
-            }
+        // a double above 0 may be 0 as a 32-bit float
+        Transform::Normalize { std, .. } if std.contains(&0.0) => {
+            tell(&[&format!("{key}.std")], format!("`{key}.std` is zero"), "pictures are divided by it");
         }
         _ => {}
     }

@@ -1,0 +1,343 @@
+//! What holds for any text and any recipe.
+
+mod common;
+
+use common::SOUND;
+use luthier_recipe::*;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn positive() -> impl Strategy<Value = f64> {
+    prop_oneof![1e-12..1e3_f64, Just(f64::MIN_POSITIVE), Just(1e16), Just(f64::MAX), Just(0.1)]
+}
+
+fn share() -> impl Strategy<Value = f64> {
+    prop_oneof![0.0..1.0_f64, Just(0.0)]
+}
+
+fn inside() -> impl Strategy<Value = f64> {
+    1e-6..0.999_f64
+}
+
+fn rising() -> impl Strategy<Value = [f64; 2]> {
+    (1e-3..2.0_f64, prop_oneof![Just(0.0), 0.0..3.0_f64]).prop_map(|(low, more)| [low, low + more])
+}
+
+fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![1..1000_u64, Just(i64::MAX as u64)]
+}
+
+/// Text that TOML has to quote with care.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z/._*-]{1,12}", "\\PC{1,8}", Just("a\"b\\c\u{7f}\u{1}\n\t'''é".to_string())]
+}
+
+fn size() -> impl Strategy<Value = Size> {
+    let side = || 1..=16384_u32;
+    prop_oneof![side().prop_map(Size::One), [side(), side()].prop_map(Size::Pair)]
+}
+
+fn every() -> impl Strategy<Value = Every> {
+    prop_oneof![count().prop_map(Every::Epochs), count().prop_map(Every::Steps)]
+}
+
+fn transform() -> impl Strategy<Value = Transform> {
+    let chance = || prop_oneof![share(), Just(1.0)];
+    prop_oneof![
+        size().prop_map(|size| Transform::Resize { size }),
+        size().prop_map(|size| Transform::CenterCrop { size }),
+        (size(), rising(), rising()).prop_map(|(size, scale, ratio)| Transform::RandomResizedCrop {
+            size,
+            scale,
+            ratio
+        }),
+        chance().prop_map(|p| Transform::RandomHorizontalFlip { p }),
+        (share(), share(), share(), 0.0..0.5_f64, chance()).prop_map(
+            |(brightness, contrast, saturation, hue, p)| Transform::ColorJitter {
+                brightness,
+                contrast,
+                saturation,
+                hue,
+                p
+            }
+        ),
+        chance().prop_map(|p| Transform::RandomGrayscale { p }),
+        (0..500_u32, rising(), chance()).prop_map(|(half, sigma, p)| Transform::GaussianBlur {
+            kernel_size: 2 * half + 1,
+            sigma,
+            p
+        }),
+    ]
+}
+
+fn chain() -> impl Strategy<Value = Vec<Transform>> {
+    let channel = || 0.001..1.0_f32;
+    let normalize = ([channel(), channel(), channel()], [channel(), channel(), channel()])
+        .prop_map(|(mean, std)| Transform::Normalize { mean, std });
+    (prop::collection::vec(transform(), 0..4), prop::option::of(normalize))
+        .prop_map(|(chain, last)| chain.into_iter().chain(last).collect())
+}
+
+fn data() -> impl Strategy<Value = Data> {
+    let split = inside()
+        .prop_flat_map(|valid| (0..(1.0 / valid).round() as u64).prop_map(move |fold| Split { valid, fold }));
+    let validation = prop_oneof![
+        text().prop_map(|path| (Some(path.into()), None)),
+        split.prop_map(|split| (None, Some(split)))
+    ];
+    let patterns = prop::collection::vec(text(), 0..3);
+    let on_error = select(vec![OnError::Skip, OnError::Fail]);
+    (text(), validation, patterns, on_error, positive(), (0..99_usize, 0..9999_usize), chain(), chain())
+        .prop_map(
+            |(
+                train,
+                (valid, split),
+                exclude,
+                on_error,
+                max_megapixels,
+                (workers, cache_mib),
+                chain,
+                eval,
+            )| Data {
+                format: DataFormat::ImageFolder,
+                train: train.into(),
+                valid,
+                split,
+                exclude,
+                on_error,
+                max_megapixels,
+                workers,
+                cache_mib,
+                transform: Transforms { train: chain, eval },
+            },
+        )
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    prop_oneof![
+        (share(), share()).prop_map(|(momentum, dampening)| Rule::SGD {
+            momentum,
+            dampening,
+            nesterov: false
+        }),
+        inside().prop_map(|momentum| Rule::SGD { momentum, dampening: 0.0, nesterov: true }),
+        ([share(), share()], positive()).prop_map(|(betas, eps)| Rule::Adam { betas, eps }),
+        ([share(), share()], positive()).prop_map(|(betas, eps)| Rule::AdamW { betas, eps }),
+        (share(), positive(), share(), any::<bool>()).prop_map(|(alpha, eps, momentum, centered)| {
+            Rule::RMSprop { alpha, eps, momentum, centered }
+        }),
+    ]
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    let rate = prop_oneof![
+        positive().prop_map(|lr| (Some(lr), None)),
+        positive().prop_map(|scale| (None, Some(scale)))
+    ];
+    (text(), rate, prop::option::of(share())).prop_map(|(pattern, (lr, lr_scale), weight_decay)| Group {
+        pattern,
+        lr,
+        lr_scale,
+        weight_decay,
+    })
+}
+
+fn optim() -> impl Strategy<Value = Optim> {
+    let no_decay = prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3);
+    (rule(), positive(), share(), no_decay, prop::collection::vec(group(), 0..3)).prop_map(
+        |(rule, lr, weight_decay, no_decay, groups)| Optim { rule, lr, weight_decay, no_decay, groups },
+    )
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let milestones = prop::collection::btree_set(1..999_u64, 1..4).prop_map(|set| set.into_iter().collect());
+    let strategy = select(vec![Anneal::Cos, Anneal::Linear]);
+    let one_cycle = (prop::option::of(positive()), inside(), positive(), positive(), strategy).prop_map(
+        |(max_lr, pct_start, div_factor, final_div_factor, anneal_strategy)| Curve::OneCycleLR {
+            max_lr,
+            pct_start,
+            div_factor,
+            final_div_factor,
+            anneal_strategy,
+        },
+    );
+    let curve = prop_oneof![
+        Just(Curve::Constant),
+        (count(), positive()).prop_map(|(step_size, gamma)| Curve::StepLR { step_size, gamma }),
+        (milestones, positive()).prop_map(|(milestones, gamma)| Curve::MultiStepLR { milestones, gamma }),
+        positive().prop_map(|gamma| Curve::ExponentialLR { gamma }),
+        (prop::option::of(count()), share())
+            .prop_map(|(t_max, eta_min)| Curve::CosineAnnealingLR { t_max, eta_min }),
+        one_cycle,
+        (inside(), inside(), prop::option::of(count())).prop_map(
+            |(start_factor, end_factor, total_iters)| {
+                Curve::LinearLR { start_factor, end_factor, total_iters }
+            }
+        ),
+        (inside(), 0..99_u64, share(), share()).prop_map(|(factor, patience, threshold, min_lr)| {
+            Curve::ReduceLROnPlateau { factor, patience, threshold, min_lr }
+        }),
+    ];
+    (curve, any::<bool>(), 0..999_u64, share()).prop_map(|(curve, by_step, steps, start)| {
+        let one_cycle = matches!(curve, Curve::OneCycleLR { .. });
+        let unit = if one_cycle || by_step { Unit::Step } else { Unit::Epoch };
+        Schedule { curve, unit, warmup: Warmup { steps: if one_cycle { 0 } else { steps }, start } }
+    })
+}
+
+fn train() -> impl Strategy<Value = Train> {
+    let precision = select(vec![Precision::Auto, Precision::Fp32, Precision::Bf16]);
+    let ema = prop::option::of(inside().prop_map(|decay| Ema { decay }));
+    let stopping =
+        (0..9_u64, share()).prop_map(|(patience, min_delta)| EarlyStopping { patience, min_delta });
+    let checkpoint = (every(), count()).prop_map(|(every, keep)| Checkpoint { every, keep });
+    (
+        (count(), count(), count(), any::<bool>(), any::<bool>()),
+        (prop::option::of(positive()), precision, ema, prop::option::of(stopping), checkpoint),
+    )
+        .prop_map(
+            |(
+                (epochs, batch_size, grad_accum, drop_last, shuffle),
+                (clip_grad_norm, precision, ema, early_stopping, checkpoint),
+            )| Train {
+                epochs,
+                batch_size,
+                grad_accum,
+                drop_last,
+                shuffle,
+                clip_grad_norm,
+                precision,
+                ema,
+                early_stopping,
+                checkpoint,
+            },
+        )
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
+    let arch = select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0]);
+    let patterns = || prop::collection::vec(text(), 0..3);
+    let model = (arch, text(), patterns(), patterns(), prop::option::of(share())).prop_map(
+        |(arch, weights, freeze, allow_unmatched, dropout)| Model {
+            arch,
+            weights,
+            freeze,
+            allow_unmatched,
+            dropout,
+        },
+    );
+    let class_weights = prop_oneof![
+        Just(ClassWeights::Rule(ClassWeightRule::None)),
+        Just(ClassWeights::Rule(ClassWeightRule::Balanced)),
+        prop::collection::vec(positive(), 1..4).prop_map(ClassWeights::Each),
+    ];
+    let loss = (share(), class_weights)
+        .prop_map(|(label_smoothing, class_weights)| Loss::CrossEntropy { label_smoothing, class_weights });
+    let metric = select(vec![Metric::Loss, Metric::Accuracy]);
+    let eval = (every(), prop::option::of(count()), metric).prop_map(|(every, batch_size, metric)| Eval {
+        every,
+        batch_size,
+        metric,
+    });
+    let seed = prop_oneof![0..9_u64, Just(i64::MAX as u64)];
+    ("[a-zé0-9_]{5,12}", seed, data(), model, (loss, optim(), schedule()), (train(), eval)).prop_map(
+        |(name, seed, data, model, (loss, optim, schedule), (train, eval))| Recipe {
+            name,
+            task: Task::ImageClassification,
+            seed,
+            data,
+            model,
+            loss,
+            optim,
+            schedule,
+            train,
+            eval,
+        },
+    )
+}
+
+/// Every `key=value` of a recipe, as `--set` would have it.
+fn assignments(value: &serde_json::Value, path: &str, sets: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                assignments(value, &path, sets);
+            }
+        }
+        serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+            for (index, value) in items.iter().enumerate() {
+                assignments(value, &format!("{path}[{index}]"), sets);
+            }
+        }
+        // numbers, texts and lists of them are written alike in JSON and TOML, but for one character
+        value => sets.push(format!("{path}={}", value.to_string().replace('\u{7f}', "\\u007f"))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_rendered_recipe_reads_back_the_same(recipe in recipe()) {
+        let rendered = render(&recipe);
+        match parse("recipe.toml", &rendered, &[]) {
+            Ok(loaded) => prop_assert_eq!(loaded.recipe, recipe),
+            Err(error) => prop_assert!(false, "{:?}\n{}", error, rendered),
+        }
+    }
+
+    #[test]
+    fn a_recipe_can_be_made_of_set_arguments_alone(recipe in recipe()) {
+        let mut sets = Vec::new();
+        assignments(&serde_json::to_value(&recipe).expect("recipes are JSON"), "", &mut sets);
+        match parse("recipe.toml", "", &sets) {
+            Ok(loaded) => prop_assert_eq!(loaded.recipe, recipe),
+            Err(error) => prop_assert!(false, "{:?}\n{:#?}", error, sets),
+        }
+    }
+
+    #[test]
+    fn any_text_is_answered(text in "\\PC{0,80}", set in "\\PC{0,20}") {
+        let _ = shown(&text, &[]);
+        let _ = shown(SOUND, &[set]);
+    }
+
+    #[test]
+    fn any_toml_is_answered(text in "([a-z]{1,3}|name|optim|train|\\[|\\]|\\.|=| |\\{|\\}|,|\"|'|0|1e9|-|\n|#|inf|é){0,40}") {
+        let _ = shown(&text, &[]);
+        let _ = shown(SOUND, &[text]);
+    }
+
+    #[test]
+    fn any_mutation_of_a_recipe_is_answered(
+        at in 0..SOUND.len(),
+        length in 0..40_usize,
+        new in "([a-z]{1,3}|optim|\\[|\\]|=|\\{|\\}|,|\"|-|9|\n|é|\u{0}|\u{1b}|\u{9b}){0,6}",
+    ) {
+        let end = (at + length).min(SOUND.len());
+        let text = format!("{}{new}{}", &SOUND[..at], &SOUND[end..]);
+        let _ = shown(&text, &[]);
+    }
+
+    #[test]
+    fn any_key_is_answered(key in "([a-z_]{1,4}|optim|lr|\\.|\\[|\\]|0|é){0,8}") {
+        prop_assert!(explain(&key).is_none_or(|text| !text.is_empty()));
+        let _ = suggest_key(&key);
+    }
+}
+
+/// Parses, and draws the error if there is one: a label that lies outside its text would show here.
+fn shown(text: &str, sets: &[String]) -> Option<String> {
+    let error = parse("recipe.toml", text, sets).err()?;
+    assert!(!error.problems().is_empty());
+    let mut out = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
+    handler.render_report(&mut out, &error).expect("text takes anything");
+    assert!(!out.contains("Failed to read contents"), "{out}");
+    assert!(
+        !out.contains(['\u{0}', '\u{1b}', '\u{9b}']),
+        "a control character reaches the terminal: {out:?}"
+    );
+    Some(out)
+}
