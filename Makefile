@@ -1,0 +1,52 @@
+# Everything a user or a contributor calls. Each target installs what it needs.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/luthier
+VENV := $(CACHE)/interop
+LUTHIER := target/release/luthier
+DEMO := demo
+
+.PHONY: help setup build demo test interop fixtures bench fmt lint deny clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: ## find or install libtorch, once per user
+	@python3 scripts/libtorch.py > /dev/null
+
+build: setup ## both programs, optimised, in target/release
+	@cargo build --release --quiet -p luthier -p luthier-engine
+
+demo: build ## render pictures, train on them, write a report: about three minutes
+	@rm -rf $(DEMO)
+	@$(LUTHIER) data render scenes --out $(DEMO)/scenes --count 1200 --seed 7 --size 64 --valid 0.2
+	@$(LUTHIER) train recipes/quickstart/recipe.toml --set data.train=../../$(DEMO)/scenes/train --set data.valid=../../$(DEMO)/scenes/valid --out $(DEMO)/run
+	@$(LUTHIER) runs $(DEMO)
+	@echo "report: $(DEMO)/run/report.html"
+
+test: setup ## every test that needs no Python package
+	@cargo test --workspace --quiet
+
+interop: build $(VENV)/ready ## files and numbers against torchvision, transformers and tensorboard
+	@LUTHIER=$(abspath $(LUTHIER)) $(VENV)/bin/python -m unittest discover -s tests/interop -v
+
+fixtures: $(VENV)/ready ## remake every fixture from the Python package that defines it
+	@for script in $$(git ls-files 'crates/*/tests/fixtures/*.py' 'tests/fixtures/*.py'); do echo $$script; $(VENV)/bin/python $$script || exit 1; done
+
+bench: build $(VENV)/ready ## Luthier beside PyTorch, in one run, as ratios
+	@LUTHIER=$(abspath $(LUTHIER)) $(VENV)/bin/python benches/peers/run.py
+
+$(VENV)/ready: scripts/interop-requirements.txt
+	@python3 scripts/interop.py
+
+fmt: ## format the code
+	@cargo fmt --all
+
+lint: setup ## what CI refuses
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
+	@cargo deny check
+
+clean: ## what was built and rendered here; the user's cache folder stays
+	@rm -rf target $(DEMO) runs
