@@ -1,1 +1,22 @@
 //! One file per architecture; weights in and out.
+//!
+//! Parameter names are those of the checkpoints the world has, so loading is naming. A [`Model`] is a network (what it
+//! computes) and a [`ParamStore`] (its parameters and buffers, by name and role).
+
+mod arch;
+mod builder;
+mod error;
+mod facts;
+pub mod layers;
+mod load;
+mod model;
+mod network;
+mod store;
+
+pub use builder::{Builder, Init};
+pub use error::{ModelError, Unmatched};
+pub use facts::{ARCHS, Facts, arch_name, facts};
+pub use load::tensor_of;
+pub use model::Model;
+pub use network::Network;
+pub use store::{Entry, ParamStore};

@@ -1,0 +1,113 @@
+//! Building a network names its parameters.
+
+use std::fmt::Display;
+
+use luthier_plan::Role;
+use luthier_torch::TorchError;
+use tch::{Device, Kind, Tensor};
+
+use crate::{Entry, ModelError, ParamStore};
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// Normal with variance 2 / fan-out, for layers before a ReLU (He et al. 2015, torchvision's choice). Fan-out is
+    /// counted as PyTorch does, over all output channels also where the convolution has groups
+    KaimingNormal,
+    /// Uniform in ±bound
+    Uniform(f64),
+    /// The same number everywhere
+    Constant(f64),
+}
+
+/// A place in a [`ParamStore`] below which a layer puts its parameters.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    store: &'a mut ParamStore,
+    prefix: String,
+    device: Device,
+    draw: bool,
+}
+
+impl<'a> Builder<'a> {
+    /// The root of a store. Values are drawn from libtorch's CPU generator, so they are the same on every device.
+    pub fn new(store: &'a mut ParamStore, device: Device) -> Self {
+        Self { store, prefix: String::new(), device, draw: true }
+    }
+
+    /// The root of a store whose values do not matter: memory is reserved and never touched.
+    pub(crate) fn shapes_only(store: &'a mut ParamStore) -> Self {
+        Self { store, prefix: String::new(), device: Device::Cpu, draw: false }
+    }
+
+    /// The place `name` below this one.
+    pub fn at(&mut self, name: impl Display) -> Builder<'_> {
+        let prefix = self.full(&name);
+        Builder { store: self.store, prefix, device: self.device, draw: self.draw }
+    }
+
+    /// The name of this place.
+    pub fn path(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A parameter of this place, fp32, which wants a gradient.
+    ///
+    /// # Errors
+    /// Memory runs out.
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        shape: &[i64],
+        role: Role,
+        init: Init,
+    ) -> Result<Tensor, ModelError> {
+        let mut tensor = self.drawn(shape, Kind::Float, init)?;
+        let _ = tensor.f_requires_grad_(true)?;
+        Ok(self.put(name, tensor, role))
+    }
+
+    /// A buffer of this place: state that no gradient moves.
+    ///
+    /// # Errors
+    /// Memory runs out.
+    pub fn buffer(
+        &mut self,
+        name: &str,
+        shape: &[i64],
+        kind: Kind,
+        value: f64,
+    ) -> Result<Tensor, ModelError> {
+        let tensor = self.drawn(shape, kind, Init::Constant(value))?;
+        Ok(self.put(name, tensor, Role::Buffer))
+    }
+
+    fn put(&mut self, name: &str, tensor: Tensor, role: Role) -> Tensor {
+        let handle = tensor.shallow_clone();
+        self.store.push(Entry { name: self.full(&name), tensor, role });
+        handle
+    }
+
+    fn full(&self, name: &dyn Display) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    fn drawn(&self, shape: &[i64], kind: Kind, init: Init) -> Result<Tensor, TorchError> {
+        let mut tensor = Tensor::f_empty(shape, (kind, Device::Cpu))?;
+        if !self.draw {
+            return Ok(tensor);
+        }
+        let tensor = match init {
+            Init::KaimingNormal => {
+                let area: i64 = shape.iter().skip(2).product();
+                let fan_out = shape.first().copied().unwrap_or(1) * area;
+                #[expect(clippy::cast_precision_loss, reason = "fans are far below 2^53")]
+                let deviation = (2.0 / fan_out as f64).sqrt();
+                tensor.f_normal_(0.0, deviation)?
+            }
+            Init::Uniform(bound) => tensor.f_uniform_(-bound, bound)?,
+            Init::Constant(value) => tensor.f_fill_(value)?,
+        };
+        Ok(tensor.f_to_device(self.device)?)
+    }
+}

@@ -1,0 +1,127 @@
+//! What can be wrong with a model.
+
+use std::fmt;
+
+use luthier_plan::{LoadReport, PlanError};
+use luthier_torch::TorchError;
+use miette::Diagnostic;
+use tch::TchError;
+use thiserror::Error;
+
+/// What can be wrong with a model.
+#[derive(Debug, Error, Diagnostic)]
+pub enum ModelError {
+    /// libtorch threw
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Torch(#[from] TorchError),
+    /// A pattern is none
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pattern(#[from] PlanError),
+    /// No classes
+    #[error("a model cannot have {0} classes")]
+    #[diagnostic(help("a classifier has one output per class, at least one"))]
+    Classes(u64),
+    /// Dropout out of range
+    #[error("a dropout of {0} is no probability below 1")]
+    #[diagnostic(help("give a number from 0 up to, but not including, 1"))]
+    Dropout(f64),
+    /// Dropout where the architecture has none
+    #[error("`{arch}` has no dropout before its head")]
+    #[diagnostic(help("leave `model.dropout` out"))]
+    NoDropout {
+        /// The architecture
+        arch: &'static str,
+    },
+    /// The input is no batch of pictures
+    #[error("a batch of pictures has the shape [N, 3, height, width], not {0:?}")]
+    #[diagnostic(help("give RGB pictures, at least one, of at least one pixel"))]
+    Input(Vec<i64>),
+    /// BatchNorm has nothing to take statistics of
+    #[error("the BatchNorm `{layer}` has one value per channel to take statistics of")]
+    #[diagnostic(help(
+        "use larger batches or pictures, drop the last batch if it has one picture, or freeze the layer"
+    ))]
+    OneValue {
+        /// Name of the layer
+        layer: String,
+    },
+    /// A freeze pattern matches nothing
+    #[error("the freeze pattern `{pattern}` matches no parameter of `{arch}`")]
+    #[diagnostic(help("{help}"))]
+    FreezesNothing {
+        /// As given
+        pattern: String,
+        /// The architecture
+        arch: &'static str,
+        /// Names that are near
+        help: String,
+    },
+    /// The weights are another model's
+    #[error("the weights do not fit `{arch}`: {unmatched}")]
+    #[diagnostic(help("{help}"))]
+    Unmatched {
+        /// The architecture
+        arch: &'static str,
+        /// What does not match and was not allowed to
+        unmatched: Box<Unmatched>,
+        /// What to do
+        help: String,
+    },
+    /// A tensor's bytes are not what its type and shape say
+    #[error("the tensor `{name}` of the weights cannot be used: {why}")]
+    #[diagnostic(help("the file may be damaged: fetch it again"))]
+    Tensor {
+        /// Its name
+        name: String,
+        /// What about it
+        why: String,
+    },
+}
+
+impl From<TchError> for ModelError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(error.into())
+    }
+}
+
+/// What of a weight file does not match a model, the head and what is allowed left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unmatched(pub LoadReport);
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(LoadReport { missing, unexpected, wrong_shape, .. }) = self;
+        let quote = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let shapes: Vec<_> = wrong_shape
+            .iter()
+            .map(|(name, file, model)| format!("`{name}` is {file:?} in the file, {model:?} in the model"))
+            .collect();
+        let parts =
+            [("missing", quote(missing)), ("unexpected", quote(unexpected)), ("of another shape", shapes)];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| {
+                let count = names.len();
+                format!(
+                    "{count} {} {what} ({})",
+                    if count == 1 { "tensor is" } else { "tensors are" },
+                    first_few(names)
+                )
+            })
+            .collect();
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// At most five of them.
+fn first_few(names: &[String]) -> String {
+    const FEW: usize = 5;
+    let mut text = names.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > FEW {
+        text.push_str(", …");
+    }
+    text
+}
