@@ -8,24 +8,14 @@ mod common;
 use std::error::Error;
 use std::path::PathBuf;
 
-use common::{RECIPE, Shape};
-use luthier_plan::Listener;
-use luthier_track::{MetricsStream, RunDir, TensorBoard};
+use common::Shape;
+use luthier_track::{plot_run, write_report};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("which folder? `fake_run DIR`")?;
-    let shape = Shape::default();
-    let plan = shape.plan();
-    let run = RunDir::create_at(&folder)?;
-    run.write_recipe(RECIPE)?;
-    run.write_plan(&plan)?;
-    let groups: Vec<_> = plan.groups.iter().map(|group| &group.name).collect();
-    let mut listeners: [Box<dyn Listener>; 2] =
-        [Box::new(MetricsStream::create(&run)?), Box::new(TensorBoard::create(&run, &groups)?)];
-    for event in shape.events(0) {
-        for listener in &mut listeners {
-            listener.hear(&event).map_err(|error| error.to_string())?;
-        }
-    }
+    let run = common::replay(&folder, &Shape::default());
+    plot_run(&run)?;
+    let environment = [("Luthier", env!("CARGO_PKG_VERSION")), ("Machine", "made up")];
+    write_report(&run, &environment.map(|(fact, value)| (fact.to_owned(), value.to_owned())))?;
     Ok(())
 }

@@ -8,9 +8,13 @@ mod append;
 mod atomic;
 mod class_report;
 mod error;
+mod figures;
 mod float;
 mod metrics;
+mod plot;
+mod report;
 mod run_dir;
+mod summary;
 mod tensorboard;
 
 pub use atomic::write_atomic;
@@ -20,5 +24,8 @@ pub use metrics::{
     Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint, StepPoint,
     Timing, TimingRecord, read_metrics, read_timing,
 };
+pub use plot::{compare_plot, plot_run, plots};
+pub use report::{report_html, write_report};
 pub use run_dir::RunDir;
+pub use summary::{Comparison, Difference, EvalSummary, FoundRun, RunSummary, compare, runs_in, summary};
 pub use tensorboard::TensorBoard;

@@ -1,4 +1,5 @@
 //! The folder: made, refused, opened, torn.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

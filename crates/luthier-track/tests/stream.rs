@@ -1,4 +1,5 @@
 //! metrics.jsonl and timing.jsonl: what is in them, what a kill leaves, what a resume makes of that.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
 

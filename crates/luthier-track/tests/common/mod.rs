@@ -1,8 +1,11 @@
 //! A made-up run: a plan and the events that a session would emit for it. Used by the tests and by the example
 //! `fake_run`.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
-use luthier_plan::{EvalEnd, Event, Length, Outcome, Plan, Position, RunEnd, StepEnd};
+use std::path::Path;
+
+use luthier_plan::{EvalEnd, Event, Length, Listener, Outcome, Plan, Position, RunEnd, StepEnd};
+use luthier_track::{MetricsStream, RunDir, TensorBoard};
 use serde_json::json;
 
 /// The recipe as typed, with a character that a page must escape.
@@ -48,6 +51,27 @@ warmup = { steps = 10 }
 epochs = 5
 batch_size = 16
 "#;
+
+/// A run directory with everything that the made-up run would have left, `RunEnd` included.
+pub fn replay(folder: &Path, shape: &Shape) -> RunDir {
+    replay_events(folder, shape, &shape.events(0))
+}
+
+/// A run directory in which only these events happened.
+pub fn replay_events(folder: &Path, shape: &Shape, events: &[Event]) -> RunDir {
+    let plan = shape.plan();
+    let run = RunDir::create_at(folder).unwrap();
+    run.write_recipe(RECIPE).unwrap();
+    run.write_plan(&plan).unwrap();
+    let groups: Vec<_> = plan.groups.iter().map(|group| &group.name).collect();
+    let mut stream = MetricsStream::create(&run).unwrap();
+    let mut board = TensorBoard::create(&run, &groups).unwrap();
+    for event in events {
+        stream.hear(event).map_err(|error| error.to_string()).unwrap();
+        board.hear(event).map_err(|error| error.to_string()).unwrap();
+    }
+    run
+}
 
 /// How a made-up run goes.
 #[derive(Debug, Clone)]
@@ -246,13 +270,13 @@ impl Shape {
         let classes = self.classes.len();
         let each = 48 / classes.min(12) as u64;
         let mut rows = vec![vec![0; classes]; classes];
-        for truth in 0..classes {
+        for (truth, row) in rows.iter_mut().enumerate() {
             for n in 0..each {
                 let draw = self.noise(truth as u64 * 131 + n) * 0.5 + 0.5;
                 let right = draw < 0.5 + 0.46 * fit;
                 let guess =
                     if right { truth } else { (truth + 1 + n as usize % (classes - 1).max(1)) % classes };
-                rows[truth][guess] += 1;
+                row[guess] += 1;
             }
         }
         rows

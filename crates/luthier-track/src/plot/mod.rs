@@ -1,0 +1,13 @@
+//! Plots: one SVG each as the source, and PNG and PDF made from it.
+
+mod axis;
+mod chart;
+mod curves;
+mod files;
+mod matrix;
+mod render;
+mod series;
+
+pub(crate) use axis::grouped;
+pub(crate) use curves::{pictures, shown_eval};
+pub use files::{compare_plot, plot_run, plots};
