@@ -189,7 +189,7 @@ fn a_file_that_lost_bytes_is_not_resumed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     /// Killed anywhere, some updates after a checkpoint, with a line half written: the resumed run's file equals
     /// the uninterrupted one's, byte for byte.

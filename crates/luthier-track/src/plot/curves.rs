@@ -140,7 +140,7 @@ fn learning_rate(plan: &Plan, metrics: &Metrics) -> Option<Chart> {
         "Learning rate",
         &run,
         series,
-        Axis::exact(0.0, 1.06 * high, 5, Numbers::Plain),
+        Axis::exact(0.0, 1.06 * high, 6, Numbers::Plain),
     ))
 }
 
