@@ -1,6 +1,11 @@
 //! Data sets, transforms, samplers and the loader. Knows no tensors.
 
+mod folder;
+mod order;
 pub mod picture;
+mod random;
 pub mod scenes;
 
+pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like};
+pub use order::{SplitError, epoch_order, stratified_split};
 pub use picture::{Limits, Picture, PictureError};

@@ -8,6 +8,7 @@ mod error;
 mod jpeg;
 mod plain;
 
+pub(crate) use decode::read_file;
 pub use decode::{decode, decode_file, header, header_file};
 pub use error::PictureError;
 

@@ -119,11 +119,12 @@ fn explain(format: Format, error: &ImageError) -> PictureError {
     PictureError::Corrupt { format, reason: reason.trim_end_matches('.').to_owned() }
 }
 
-/// Whether any cause in the chain is an end of data.
+/// Whether any cause in the chain is an end of data. The GIF decoder has its own error for it, known by its words.
 fn runs_out(error: &ImageError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(this) = cause {
-        if this.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::UnexpectedEof) {
+        let io = this.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::UnexpectedEof);
+        if io || this.to_string().eq_ignore_ascii_case("unexpected end of file") {
             return true;
         }
         cause = this.source();

@@ -1,0 +1,75 @@
+//! Splits keep each class's share and never overlap; epochs are permutations that the seed decides.
+
+use std::collections::BTreeSet;
+
+use luthier_data::{SplitError, epoch_order, stratified_split};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn folds_are_disjoint_sorted_and_keep_each_class_its_share(
+        labels in prop::collection::vec(0u32..4, 1..120),
+        valid in 0.05f64..0.6,
+        seed in any::<u64>(),
+    ) {
+        let folds = (1.0 / valid + 1e-9).floor() as u64;
+        let mut seen = BTreeSet::new();
+        for fold in 0..folds {
+            let Ok((train, held)) = stratified_split(&labels, valid, fold, seed) else { continue };
+            prop_assert!(train.is_sorted() && held.is_sorted());
+            let mut all = [train.clone(), held.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..labels.len() as u32).collect::<Vec<_>>());
+            for index in &held {
+                prop_assert!(seen.insert(*index), "{} is in two folds", index);
+            }
+            for class in 0..4 {
+                let count = |of: &[u32]| of.iter().filter(|i| labels[**i as usize] == class).count();
+                let (n, taken) = (labels.iter().filter(|l| **l == class).count(), count(&held));
+                prop_assert!((taken as f64 - n as f64 * valid).abs() <= 1.0, "{} of {} at {}", taken, n, valid);
+                prop_assert!(n == 0 || count(&train) > 0, "class {} is never trained", class);
+            }
+            prop_assert_eq!(stratified_split(&labels, valid, fold, seed).unwrap(), (train, held));
+        }
+    }
+
+    #[test]
+    fn an_epoch_uses_each_sample_once(n in 0usize..300, seed in any::<u64>(), epoch in 0u64..50) {
+        let mut order = epoch_order(n, seed, epoch, true);
+        prop_assert_eq!(&order, &epoch_order(n, seed, epoch, true));
+        prop_assert!(n < 20 || order != epoch_order(n, seed, epoch + 1, true));
+        order.sort_unstable();
+        prop_assert_eq!(order, epoch_order(n, seed, epoch, false));
+    }
+}
+
+#[test]
+fn five_folds_of_a_fifth_cover_everything() {
+    let labels: Vec<u32> = (0..244).map(|i| u32::from(i >= 123)).collect();
+    let mut all: Vec<u32> = (0..5).flat_map(|f| stratified_split(&labels, 0.2, f, 42).unwrap().1).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..244).collect::<Vec<_>>());
+}
+
+#[test]
+fn impossible_splits_are_refused() {
+    let labels = [0, 0, 1, 1];
+    for valid in [0.0, 1.0, -0.5, f64::NAN, 7.0] {
+        assert!(matches!(stratified_split(&labels, valid, 0, 1), Err(SplitError::Share { .. })), "{valid}");
+    }
+    let error = stratified_split(&labels, 0.2, 5, 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`data.split.fold` = 5 does not exist: a share of 0.2 gives 5 disjoint parts"
+    );
+    assert!(matches!(stratified_split(&labels, 0.1, 0, 1), Err(SplitError::Nothing { .. })));
+    assert!(matches!(stratified_split(&[], 0.5, 0, 1), Err(SplitError::Nothing { .. })));
+}
+
+/// The order is part of what a run's seed promises: an update of a dependency must not change it.
+#[test]
+fn the_order_of_a_seed_stays_what_it_was() {
+    assert_eq!(epoch_order(10, 42, 0, true), ORDER_42_0);
+}
+
+const ORDER_42_0: [u32; 10] = [8, 6, 7, 3, 4, 2, 1, 0, 9, 5];
