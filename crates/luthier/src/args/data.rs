@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `luthier data`
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// What to do with a data set.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// Draw a data set of lit solids: no download, exact labels
+    Render(DataRenderArgs),
+}
+
+/// `luthier data render`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  luthier data render scenes --out data/scenes --count 1000 --seed 1 --valid 0.2")]
+pub struct DataRenderArgs {
+    /// What to draw: `scenes`
+    #[arg(value_name = "SET", hide_possible_values = true)]
+    pub set: DataSet,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Pictures in all
+    #[arg(long, value_name = "N")]
+    pub count: usize,
+    /// Seed: the same seed draws the same bytes
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    pub seed: u64,
+    /// Width and height of a picture, in pixels
+    #[arg(long, value_name = "PX", default_value_t = 128)]
+    pub size: u32,
+    /// Share that goes to `valid/`; the rest goes to `train/`. Without it there is one folder, not two
+    #[arg(long, value_name = "SHARE")]
+    pub valid: Option<f64>,
+    /// Replace what is in the folder
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// A data set that can be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DataSet {
+    /// Lit 3-D solids, in folders by shape, with `attributes.csv`
+    Scenes,
+}

@@ -1,0 +1,58 @@
+use std::time::Instant;
+
+use luthier::{
+    args::{DataRenderArgs, DataSet},
+    progress::Counter,
+    text,
+    voice::{Blame, Failure, Voice, print_json},
+};
+use luthier_data::scenes::{self, SceneOptions};
+use serde_json::{Map, json};
+
+/// `luthier data render`
+pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Result<(), Failure> {
+    let DataSet::Scenes = args.set;
+    let options = SceneOptions {
+        count: args.count,
+        seed: args.seed,
+        size: args.size,
+        threads: threads.map_or(0, usize::from),
+        valid: args.valid.unwrap_or(0.0),
+        force: args.force,
+    };
+    let begun = Instant::now();
+    let counter = Counter::new("drawing", args.count as u64, voice);
+    let summary = scenes::render(&args.out, &options, &|done, _| counter.tell(done as u64));
+    counter.end();
+    let summary = summary.or_call()?;
+
+    if voice.json {
+        let shapes: Map<_, _> =
+            summary.shapes.iter().map(|(shape, count)| ((*shape).to_owned(), json!(count))).collect();
+        return print_json(&json!({
+            "out": args.out,
+            "pictures": summary.pictures,
+            "valid": summary.valid,
+            "shapes": shapes,
+            "bytes": summary.bytes,
+            "seconds": begun.elapsed().as_secs_f64(),
+        }));
+    }
+    let pictures = text::count(summary.pictures as u64, "picture", "pictures");
+    let apart = if summary.valid > 0 {
+        format!(", {} of them in `valid/`", text::grouped(summary.valid as u64))
+    } else {
+        String::new()
+    };
+    voice.status(
+        "drew",
+        &format!(
+            "{pictures} of {} shapes{apart}, into `{}` ({}, {})",
+            summary.shapes.len(),
+            args.out.display(),
+            text::bytes(summary.bytes),
+            text::duration(begun.elapsed().as_secs_f64()),
+        ),
+    );
+    Ok(())
+}

@@ -1,0 +1,58 @@
+use crate::{
+    text,
+    voice::{BOLD, DIM, GREEN, Look},
+};
+
+/// One line of the table that a run leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Epochs done: 1.5 is the middle of the second
+    pub epochs: f64,
+    /// Mean training loss since the epoch began
+    pub loss: f64,
+    /// Share of right answers since the epoch began
+    pub accuracy: f64,
+    /// The same on the validation split
+    pub valid: Option<(f64, f64)>,
+    /// Learning rate of the first group
+    pub lr: f64,
+    /// Wall time since the row before
+    pub seconds: f64,
+    /// The best checkpoint so far
+    pub best: bool,
+}
+
+/// Head of the table.
+pub fn header(look: &Look) -> String {
+    let title = format!(
+        "{:>7}  {:>10} {:>8}  {:>10} {:>8}  {:>8}  {:>9}",
+        "epoch", "train loss", "acc", "valid loss", "acc", "lr", "time"
+    );
+    look.paint(DIM, &title)
+}
+
+impl Row {
+    /// The row as a line under [`header`].
+    pub fn line(&self, epochs: u64, look: &Look) -> String {
+        let whole = (self.epochs - self.epochs.round()).abs() < 1e-9;
+        let epoch = if whole {
+            format!("{:.0}/{epochs}", self.epochs)
+        } else {
+            format!("{:.2}/{epochs}", self.epochs)
+        };
+        let train = format!("{:>10.4} {:>8}", self.loss, text::percent(self.accuracy));
+        let valid = match self.valid {
+            Some((loss, accuracy)) => {
+                look.paint(BOLD, &format!("{loss:>10.4} {:>8}", text::percent(accuracy)))
+            }
+            None => " ".repeat(19),
+        };
+        let rest = format!("{:>8}  {:>9}", text::number(self.lr), text::duration(self.seconds));
+        let best = if self.best {
+            format!("  {}", look.paint(GREEN, look.sign("★ best", "* best")))
+        } else {
+            String::new()
+        };
+        format!("{epoch:>7}  {train}  {valid}  {}{best}", look.paint(DIM, &rest))
+    }
+}

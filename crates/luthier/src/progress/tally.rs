@@ -1,0 +1,248 @@
+use luthier_plan::{EvalEnd, Event, Length, Outcome, Plan, Position, RunEnd, StepEnd};
+use luthier_recipe::Metric;
+
+use super::row::{self, Row};
+use crate::{
+    text,
+    voice::{DIM, GREEN, Look, YELLOW},
+};
+
+/// Share of the old value that a smoothed number keeps per update: about the last twenty count.
+const KEEP: f64 = 0.95;
+
+/// A number without its noise: an exponential mean that does not begin at zero.
+#[derive(Debug, Clone, Copy, Default)]
+struct Smooth {
+    sum: f64,
+    weight: f64,
+}
+
+impl Smooth {
+    fn add(&mut self, value: f64) {
+        self.sum = KEEP * self.sum + (1.0 - KEEP) * value;
+        self.weight = KEEP * self.weight + (1.0 - KEEP);
+    }
+
+    fn value(self) -> f64 {
+        self.sum / self.weight
+    }
+}
+
+/// What has happened so far, and the lines that are left behind for it. Draws nothing. Its clock is the events' own
+/// `seconds`.
+#[derive(Debug)]
+pub struct Tally {
+    look: Look,
+    verbose: u8,
+    length: Length,
+    metric: Metric,
+    header: bool,
+    /// Sums over the running epoch: loss × samples, right answers, samples
+    epoch: (f64, u64, u64),
+    pending: Option<Row>,
+    /// Wall time since the last row
+    row_seconds: f64,
+    loss: Smooth,
+    sample_seconds: Smooth,
+    lr: f64,
+    update: u64,
+    updates_here: u64,
+    train_seconds: f64,
+    other_seconds: f64,
+}
+
+impl Tally {
+    pub fn new(plan: &Plan, look: Look, verbose: u8) -> Tally {
+        let factor = plan.lr_factors.first().copied().unwrap_or(1.0);
+        Tally {
+            look,
+            verbose,
+            length: plan.length,
+            metric: plan.recipe.eval.metric,
+            header: false,
+            epoch: (0.0, 0, 0),
+            pending: None,
+            row_seconds: 0.0,
+            loss: Smooth::default(),
+            sample_seconds: Smooth::default(),
+            lr: plan.groups.first().map_or(0.0, |group| group.lr) * factor,
+            update: 0,
+            updates_here: 0,
+            train_seconds: 0.0,
+            other_seconds: 0.0,
+        }
+    }
+
+    /// Takes an event in. The lines to leave behind: none for most events.
+    pub fn hear(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = Vec::new();
+        match event {
+            Event::RunBegin { at } => {
+                self.update = at.update;
+                if at.update > 0 {
+                    let here = format!("going on after update {} of {}", at.update, self.length.updates);
+                    lines.push(self.look.paint(DIM, &here));
+                }
+            }
+            Event::EpochBegin { .. } => {
+                self.flush(&mut lines);
+                self.epoch = (0.0, 0, 0);
+            }
+            Event::StepEnd(step) => {
+                self.flush(&mut lines);
+                self.step(step);
+            }
+            Event::EvalBegin { .. } => {}
+            Event::EvalEnd(eval) => self.eval(eval, &mut lines),
+            Event::EpochEnd { at, loss, accuracy, .. } => {
+                let row = self.row(*at);
+                row.loss = *loss;
+                row.accuracy = *accuracy;
+            }
+            Event::SampleSkipped { path, why, .. } => {
+                lines.push(format!("{} skipped `{path}`: {why}", self.look.paint(YELLOW.bold(), "warning:")));
+            }
+            Event::CheckpointSaved { path, best, seconds, .. } => {
+                self.other_seconds += seconds;
+                self.row_seconds += seconds;
+                if let Some(row) = &mut self.pending {
+                    row.best |= best;
+                }
+                if self.verbose > 0 {
+                    lines.push(
+                        self.look.paint(DIM, &format!("saved `{path}` in {}", text::duration(*seconds))),
+                    );
+                }
+            }
+            Event::RunEnd(end) => {
+                self.flush(&mut lines);
+                lines.push(self.last_line(end));
+            }
+        }
+        lines
+    }
+
+    fn step(&mut self, step: &StepEnd) {
+        self.update = step.at.update;
+        self.updates_here += 1;
+        self.train_seconds += step.seconds;
+        self.row_seconds += step.seconds;
+        self.loss.add(step.loss);
+        if step.count > 0 {
+            self.sample_seconds.add(step.seconds / step.count as f64);
+        }
+        self.lr = step.lr.first().copied().unwrap_or(self.lr);
+        self.epoch.0 += step.loss * step.count as f64;
+        self.epoch.1 += step.correct;
+        self.epoch.2 += step.count;
+    }
+
+    fn eval(&mut self, eval: &EvalEnd, lines: &mut Vec<String>) {
+        self.other_seconds += eval.seconds;
+        self.row_seconds += eval.seconds;
+        if eval.split == "valid" {
+            self.row(eval.at).valid = Some((eval.loss, eval.accuracy));
+        } else {
+            lines.push(format!(
+                "{:>7}  loss {:.4}, accuracy {}, {}",
+                eval.split,
+                eval.loss,
+                text::percent(eval.accuracy),
+                text::count(eval.count, "sample", "samples"),
+            ));
+        }
+    }
+
+    /// The row that is being filled: an epoch's end and an evaluation at the same update share one, in either order.
+    fn row(&mut self, at: Position) -> &mut Row {
+        let (loss, right, count) = self.epoch;
+        let lr = self.lr;
+        self.pending.get_or_insert_with(|| Row {
+            epochs: at.epochs,
+            loss: loss / count as f64,
+            accuracy: right as f64 / count as f64,
+            valid: None,
+            lr,
+            seconds: 0.0,
+            best: false,
+        })
+    }
+
+    fn flush(&mut self, lines: &mut Vec<String>) {
+        if let Some(mut row) = self.pending.take() {
+            row.seconds = self.row_seconds;
+            self.row_seconds = 0.0;
+            if !self.header {
+                self.header = true;
+                lines.push(row::header(&self.look));
+            }
+            lines.push(row.line(self.length.epochs, &self.look));
+        }
+    }
+
+    fn last_line(&self, end: &RunEnd) -> String {
+        let (style, verb) = match end.outcome {
+            Outcome::Finished => (GREEN, "trained"),
+            Outcome::Stopped => (GREEN, "stopped early after"),
+            Outcome::Interrupted => (YELLOW, "interrupted after"),
+            Outcome::Diverged => (YELLOW, "diverged after"),
+        };
+        let epochs = if end.at.epochs.fract() == 0.0 {
+            text::count(end.at.epochs as u64, "epoch", "epochs")
+        } else {
+            format!("{:.2} epochs", end.at.epochs)
+        };
+        let mut line =
+            format!("{} {epochs} in {}", self.look.paint(style.bold(), verb), text::duration(end.seconds));
+        if let (Some(metric), Some(update)) = (end.best_metric, end.best_update) {
+            let metric = match self.metric {
+                Metric::Loss => format!("loss {metric:.4}"),
+                Metric::Accuracy => format!("accuracy {}", text::percent(metric)),
+            };
+            let epoch = update as f64 / self.length.updates_per_epoch.max(1) as f64;
+            line.push_str(&format!(", best validation {metric} after epoch {}", text::number(epoch)));
+        }
+        line
+    }
+
+    /// Length of the run.
+    pub fn length(&self) -> Length {
+        self.length
+    }
+
+    /// Wall time of this process's updates and evaluations.
+    pub fn seconds(&self) -> f64 {
+        self.train_seconds + self.other_seconds
+    }
+
+    /// The numbers of now, as many as fit into `width` columns; the most wanted ones stay longest.
+    pub fn now(&self, width: usize) -> String {
+        if self.updates_here == 0 {
+            return String::new();
+        }
+        let rate = 1.0 / self.sample_seconds.value();
+        let rate = if rate < 10.0 { format!("{rate:.1} samples/s") } else { format!("{rate:.0} samples/s") };
+        let mut parts = vec![
+            (2, rate),
+            (0, format!("loss {:.4}", self.loss.value())),
+            (3, format!("lr {}", text::number(self.lr))),
+            (1, format!("{} left", text::duration(self.seconds_left()))),
+        ];
+        for least in (1..=3).rev() {
+            let taken: usize = parts.iter().map(|(_, part)| part.len() + 3).sum();
+            if taken <= width + 3 {
+                break;
+            }
+            parts.retain(|(rank, _)| *rank < least);
+        }
+        let parts: Vec<&str> = parts.iter().map(|(_, part)| part.as_str()).collect();
+        parts.join("   ")
+    }
+
+    /// Wall time to the end of the run: what is left of the updates at this process's mean pace, and as much
+    /// evaluation and saving per update as there was so far.
+    fn seconds_left(&self) -> f64 {
+        let left = self.length.updates.saturating_sub(self.update) as f64;
+        left * self.seconds() / self.updates_here as f64
+    }
+}

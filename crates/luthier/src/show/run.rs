@@ -1,0 +1,120 @@
+use luthier_plan::{Plan, ResolvedPrecision};
+use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Metric};
+
+use super::{Page, words};
+use crate::text;
+
+/// Length, loss, numbers, evaluation, checkpoints: one line each.
+pub fn run(page: &mut Page, plan: &Plan) {
+    page.section("Run", "");
+    let rows = [
+        ("length", length(page, plan)),
+        ("batch", batch(plan)),
+        ("loss", loss(plan)),
+        ("computing", computing(plan)),
+        ("gradients", gradients(plan)),
+        ("evaluation", evaluation(plan)),
+        ("checkpoints", checkpoints(plan)),
+    ];
+    for (name, value) in rows {
+        let first = page.dim(&format!("{name:<13}"));
+        page.wrapped(&first, &value);
+    }
+}
+
+fn length(page: &Page, plan: &Plan) -> String {
+    let length = plan.length;
+    format!(
+        "{} {} {} = {}",
+        text::count(length.epochs, "epoch", "epochs"),
+        page.look.sign("×", "x"),
+        text::count(length.updates_per_epoch, "update", "updates"),
+        text::count(length.updates, "update", "updates"),
+    )
+}
+
+fn batch(plan: &Plan) -> String {
+    let train = &plan.recipe.train;
+    let mut text = text::count(plan.length.effective_batch, "sample", "samples") + " per update";
+    if train.grad_accum > 1 {
+        text.push_str(&format!(" ({} batches of {})", train.grad_accum, train.batch_size));
+    }
+    if !train.shuffle {
+        text.push_str(", in file order");
+    }
+    if train.drop_last {
+        text.push_str(", a short last batch is left out");
+    }
+    text
+}
+
+fn loss(plan: &Plan) -> String {
+    let Loss::CrossEntropy { label_smoothing, class_weights } = &plan.recipe.loss;
+    let mut text = "cross-entropy".to_owned();
+    if *label_smoothing > 0.0 {
+        text.push_str(&format!(", label smoothing {}", text::number(*label_smoothing)));
+    }
+    let weights = match class_weights {
+        ClassWeights::Rule(ClassWeightRule::None) => return text,
+        ClassWeights::Rule(ClassWeightRule::Balanced) => "balanced class weights",
+        ClassWeights::Each(_) => "class weights",
+    };
+    text.push_str(&format!(", {weights}"));
+    let bounds = plan
+        .class_weights
+        .iter()
+        .copied()
+        .reduce(f64::min)
+        .zip(plan.class_weights.iter().copied().reduce(f64::max));
+    if let Some((low, high)) = bounds {
+        text.push_str(&format!(" from {} to {}", text::number(low), text::number(high)));
+    }
+    text
+}
+
+fn computing(plan: &Plan) -> String {
+    let precision = match plan.precision {
+        ResolvedPrecision::Fp32 => "fp32",
+        ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
+    };
+    format!("{precision}, {}, on {}", plan.memory_format.replace('_', " "), plan.device)
+}
+
+fn gradients(plan: &Plan) -> String {
+    let train = &plan.recipe.train;
+    let mut parts = vec![match train.clip_grad_norm {
+        Some(norm) => format!("clipped to a global norm of {}", text::number(norm)),
+        None => "not clipped".to_owned(),
+    }];
+    if let Some(ema) = train.ema {
+        parts.push(format!("weights averaged with decay {}", ema.decay));
+    }
+    parts.join(", ")
+}
+
+fn evaluation(plan: &Plan) -> String {
+    let eval = &plan.recipe.eval;
+    if plan.data.split("valid").is_none() {
+        return "none: there is no validation split".to_owned();
+    }
+    let metric = match eval.metric {
+        Metric::Loss => "loss",
+        Metric::Accuracy => "accuracy",
+    };
+    let mut text = format!("{} and at the end, best by {metric}", words::every(eval.every));
+    if let Some(stop) = plan.recipe.train.early_stopping {
+        let forgiven = text::count(stop.patience, "evaluation", "evaluations");
+        text.push_str(&format!(", stops after more than {forgiven} without improvement"));
+    }
+    text
+}
+
+fn checkpoints(plan: &Plan) -> String {
+    let checkpoint = &plan.recipe.train.checkpoint;
+    let kept = if checkpoint.keep == 1 {
+        "the newest".to_owned()
+    } else {
+        format!("the newest {}", checkpoint.keep)
+    };
+    format!("{}, {kept} and the best kept", words::every(checkpoint.every))
+}
