@@ -5,7 +5,9 @@ mod order;
 pub mod picture;
 mod random;
 pub mod scenes;
+pub mod transforms;
 
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like};
 pub use order::{SplitError, epoch_order, stratified_split};
 pub use picture::{Limits, Picture, PictureError};
+pub use transforms::{Chain, SampleKey, TransformError};
