@@ -1,6 +1,7 @@
 //! Data sets, transforms, samplers and the loader. Knows no tensors.
 
 mod folder;
+mod loader;
 mod order;
 pub mod picture;
 mod random;
@@ -8,6 +9,7 @@ pub mod scenes;
 pub mod transforms;
 
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like};
+pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};
 pub use order::{SplitError, epoch_order, stratified_split};
 pub use picture::{Limits, Picture, PictureError};
 pub use transforms::{Chain, SampleKey, TransformError};
