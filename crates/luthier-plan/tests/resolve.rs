@@ -1,5 +1,7 @@
 //! Plans from recipes: groups, lengths, weights and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
 use luthier_plan::{
     DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, Sample, SplitPlan, TensorPlan,
     resolve,

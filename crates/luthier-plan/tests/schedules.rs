@@ -1,5 +1,7 @@
 //! The curves against `torch.optim.lr_scheduler` (fixtures/schedules.py made the numbers).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
 use luthier_plan::{Length, Plateau, schedule};
 use luthier_recipe::Schedule;
 use proptest::prelude::*;

@@ -1,0 +1,87 @@
+//! `luthier export`: a run's weights as other tools read them.
+
+use std::path::Path;
+
+use luthier::args::{ExportArgs, ExportFormat};
+use luthier::voice::{Blame, Failure, Sentence, Voice};
+use luthier_model::{huggingface_config, huggingface_name, huggingface_preprocessor};
+use luthier_recipe::{Size, Transform};
+use luthier_train::Runner;
+
+use crate::opened;
+
+pub fn run(args: &ExportArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
+    let opened = opened::open(&args.run, &args.checkpoint, device, voice)?;
+    let weights = args.dir.join("model.safetensors");
+    if weights.exists() && !args.force {
+        return Err(Failure::misuse(
+            format!("`{}` is there already", weights.display()),
+            "name another folder, or replace it with `--force`",
+        ));
+    }
+    std::fs::create_dir_all(&args.dir).map_err(|error| {
+        Failure::call(Sentence {
+            message: format!("cannot make `{}`: {error}", args.dir.display()),
+            hint: None,
+        })
+    })?;
+    match args.to {
+        ExportFormat::Safetensors => safetensors(&opened.runner, &args.dir, &weights)?,
+        ExportFormat::Hf => hf(&opened.runner, &args.dir, &weights)?,
+    }
+    voice.status(
+        "exported",
+        &format!("{} of {} to {}", opened.checkpoint, args.run.display(), args.dir.display()),
+    );
+    Ok(())
+}
+
+/// The architecture's own names, and the classes in label order beside it.
+fn safetensors(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
+    runner.write_weights(weights, |name| Some(name.into())).or_subject()?;
+    json(&dir.join("classes.json"), &serde_json::json!(runner.plan.data.classes))
+}
+
+fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
+    let arch = runner.plan.recipe.model.arch;
+    let Some(config) = huggingface_config(arch, &runner.plan.data.classes) else {
+        return Err(Failure::misuse(
+            format!("`transformers` has no `{}`", runner.plan.model.arch),
+            "export with `--to safetensors`: the tensors keep the names of the architecture's own package",
+        ));
+    };
+    runner.write_weights(weights, |name| huggingface_name(arch, name)).or_subject()?;
+    json(&dir.join("config.json"), &config)?;
+    let chain = &runner.plan.recipe.data.transform.eval;
+    let (size, mean, std) = (crop(chain), normalize(chain).0, normalize(chain).1);
+    json(&dir.join("preprocessor_config.json"), &huggingface_preprocessor(arch, size, mean, std))
+}
+
+/// Edge of the pictures that the model is evaluated on.
+fn crop(chain: &[Transform]) -> u32 {
+    let edge = |size: &Size| match size {
+        Size::One(edge) => *edge,
+        Size::Pair([height, _]) => *height,
+    };
+    let last = chain.iter().rev().find_map(|transform| match transform {
+        Transform::CenterCrop { size }
+        | Transform::Resize { size }
+        | Transform::RandomResizedCrop { size, .. } => Some(edge(size)),
+        _ => None,
+    });
+    last.unwrap_or(224)
+}
+
+fn normalize(chain: &[Transform]) -> ([f32; 3], [f32; 3]) {
+    let found = chain.iter().find_map(|transform| match transform {
+        Transform::Normalize { mean, std } => Some((*mean, *std)),
+        _ => None,
+    });
+    found.unwrap_or(([0.0; 3], [1.0; 3]))
+}
+
+fn json(path: &Path, value: &serde_json::Value) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Failure::subject(Sentence { message: error.to_string(), hint: None }))?;
+    luthier_track::write_atomic(path, &text).or_subject()
+}

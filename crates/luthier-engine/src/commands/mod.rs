@@ -1,0 +1,8 @@
+//! One file per command.
+
+pub mod check;
+pub mod compare;
+pub mod eval;
+pub mod export;
+pub mod predict;
+pub mod train;

@@ -1,0 +1,207 @@
+//! `luthier train`: begins a run, or goes on with one.
+
+use std::path::{Path, PathBuf};
+
+use luthier::args::{TrainArgs, TrainJob};
+use luthier::progress;
+use luthier::voice::{Blame, Failure, Sentence, Voice};
+use luthier_plan::{Listener, Outcome, Plan, RunEnd};
+use luthier_recipe::Recipe;
+use luthier_track::{MetricsStream, RunDir, TensorBoard};
+use luthier_train::{Checkpoint, Job, Runner, Session, TrainError, checkpoint};
+
+use crate::{job, opened, signals};
+
+pub fn run(args: &TrainArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
+    let stop = signals::stop_flag()?;
+    let finished = match args.job() {
+        Some(TrainJob::Begin { recipe }) => {
+            begin(&recipe, &args.overrides.set, args.out.as_deref(), device, voice, &stop)?
+        }
+        Some(TrainJob::ResumeNewest { recipe }) => {
+            let loaded = luthier_recipe::load(&recipe, &args.overrides.set).or_call()?;
+            let run = newest(&loaded.recipe.name)?;
+            resume(&run, Some(&loaded.recipe), voice, &stop)?
+        }
+        Some(TrainJob::Resume { run }) => {
+            let recipe = match &args.recipe {
+                Some(path) => Some(luthier_recipe::load(path, &args.overrides.set).or_call()?.recipe),
+                None => None,
+            };
+            resume(&run, recipe.as_ref(), voice, &stop)?
+        }
+        None => {
+            return Err(Failure::misuse(
+                "a recipe or a run to go on with is missing",
+                "`luthier train recipe.toml`, or `luthier train --resume runs/NAME`",
+            ));
+        }
+    };
+    conclude(finished, voice)
+}
+
+/// A run that was made, and how it ended.
+pub struct Finished {
+    pub run: RunDir,
+    pub plan: Plan,
+    pub end: Result<RunEnd, TrainError>,
+}
+
+/// Begins a run of a recipe in a new run directory.
+pub fn begin(
+    recipe: &Path,
+    sets: &[String],
+    out: Option<&Path>,
+    device: Option<&str>,
+    voice: &Voice,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Finished, Failure> {
+    let (loaded, prepared) = job::prepare(recipe, sets, device, voice)?;
+    let run = match out {
+        Some(path) => RunDir::create_at(path).or_call()?,
+        None => RunDir::create(Path::new("runs"), &loaded.recipe.name).or_call()?,
+    };
+    run.write_recipe(&loaded.text).or_call()?;
+    run.write_plan(&prepared.plan).or_call()?;
+    for note in &prepared.plan.notes {
+        voice.warn(note);
+    }
+    voice.status("training", &format!("{} in {}", loaded.recipe.name, run.path().display()));
+    let plan = prepared.plan.clone();
+    let runner = Runner::new(prepared.plan, prepared.model).or_call()?;
+    go(run, plan, runner, None, voice, stop)
+}
+
+fn resume(
+    path: &Path,
+    recipe: Option<&Recipe>,
+    voice: &Voice,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Finished, Failure> {
+    let run = RunDir::open(path).or_call()?;
+    let plan = run.plan().or_call()?;
+    if let Some(recipe) = recipe.filter(|recipe| **recipe != plan.recipe) {
+        return Err(changed(&plan.recipe, recipe, path));
+    }
+    let checkpoint = match checkpoint::newest(&run.checkpoints()) {
+        Ok((checkpoint, passed)) => {
+            opened::warn_passed(&passed, voice);
+            voice.status("resuming", &format!("{} at update {}", path.display(), checkpoint.state.update));
+            Some(checkpoint)
+        }
+        // killed before the first checkpoint: the plan and the seed are all there is, and all it takes
+        Err(TrainError::NoCheckpoint(_)) => {
+            voice.status(
+                "restarting",
+                &format!("{}: it was stopped before its first checkpoint", path.display()),
+            );
+            None
+        }
+        Err(error) => return Err(Failure::subject(error)),
+    };
+    let model = luthier_train::planned_model(&plan, checkpoint.is_none()).or_call()?;
+    let runner = Runner::new(plan.clone(), model).or_call()?;
+    go(run, plan, runner, checkpoint, voice, stop)
+}
+
+fn go(
+    run: RunDir,
+    plan: Plan,
+    runner: Runner,
+    checkpoint: Option<Checkpoint>,
+    voice: &Voice,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Finished, Failure> {
+    let job = Job::new(runner).or_subject()?;
+    let state = |name: &str| {
+        let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.listeners.get(name));
+        kept.cloned().unwrap_or(serde_json::Value::Null)
+    };
+    let groups: Vec<&str> = plan.groups.iter().map(|group| group.name.as_str()).collect();
+    let metrics = MetricsStream::resume(&run, &state("metrics")).or_subject()?;
+    let board = TensorBoard::resume(&run, &groups, &state("tensorboard")).or_subject()?;
+    let mut listeners: Vec<Box<dyn Listener>> =
+        vec![Box::new(metrics), Box::new(board), progress::listener(&plan, voice)];
+    let session = Session::new(job, &run.checkpoints(), &mut listeners, stop).or_subject()?;
+    let session = match &checkpoint {
+        Some(checkpoint) => session.resume(checkpoint).or_subject()?,
+        None => session,
+    };
+    let end = session.run();
+    drop(listeners);
+    Ok(Finished { run, plan, end })
+}
+
+/// Draws the plots and the report, and says how it went.
+pub fn conclude(finished: Finished, voice: &Voice) -> Result<(), Failure> {
+    let drawn = draw(&finished.run);
+    let end = match finished.end {
+        Ok(end) => end,
+        Err(error) => {
+            // the run's own error comes first, whatever became of the report
+            if let Err(failure) = drawn {
+                let why = failure.diagnostic.map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
+                voice.warn(&format!("the report was not written: {why}"));
+            }
+            return Err(Failure::subject(error));
+        }
+    };
+    drawn?;
+    if end.outcome == Outcome::Interrupted {
+        voice.hint(&format!("go on with `luthier train --resume {}`", finished.run.path().display()));
+        return Err(Failure::quiet(130));
+    }
+    voice.status("report", &finished.run.report_path().display().to_string());
+    Ok(())
+}
+
+/// Writes `plots/` and `report.html`.
+pub fn draw(run: &RunDir) -> Result<(), Failure> {
+    luthier_track::plot_run(run).or_subject()?;
+    luthier_track::write_report(run, &environment()).or_subject()
+}
+
+/// What a reader of the report may want to know about the machine.
+fn environment() -> Vec<(String, String)> {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    vec![
+        ("Luthier".into(), env!("CARGO_PKG_VERSION").into()),
+        ("libtorch".into(), luthier_torch::VERSION.into()),
+        ("system".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        ("cores".into(), cores.to_string()),
+        ("threads".into(), luthier_torch::threads().to_string()),
+    ]
+}
+
+/// The newest run directory of a recipe's name below `runs/`.
+fn newest(name: &str) -> Result<PathBuf, Failure> {
+    let prefix = format!("{name}-");
+    let mut found: Vec<PathBuf> = std::fs::read_dir("runs")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&prefix)))
+        .filter(|path| RunDir::open(path).is_ok())
+        .collect();
+    found.sort_by_key(|path| std::fs::metadata(path.join("plan.json")).and_then(|meta| meta.modified()).ok());
+    found.pop().ok_or_else(|| {
+        Failure::call(Sentence {
+            message: format!("there is no run of `{name}` below `runs`"),
+            hint: Some("give the run directory: `luthier train --resume DIR`".into()),
+        })
+    })
+}
+
+/// A recipe that is not the one the run was begun with.
+fn changed(then: &Recipe, now: &Recipe, path: &Path) -> Failure {
+    let differences = luthier_track::recipe_differences(then, now);
+    let shown: Vec<String> = differences
+        .iter()
+        .take(3)
+        .map(|(key, then, now)| format!("`{key}` was {then} and is {now}"))
+        .collect();
+    Failure::misuse(
+        format!("the recipe has changed since `{}` was begun: {}", path.display(), shown.join(", ")),
+        "a run goes on as it was planned: begin a new one, or take the change back",
+    )
+}

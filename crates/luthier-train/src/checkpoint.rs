@@ -1,0 +1,221 @@
+//! Checkpoints: a folder each, written under a temporary name, synced, then renamed. One that is torn is never loaded.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use luthier_weights::Weights;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::tensors::write;
+use crate::{State, TrainError};
+
+const STATE: &str = "state.json";
+const MODEL: &str = "model.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+const AVERAGE: &str = "ema.safetensors";
+
+/// `state.json`: where the run stands, and what the files beside it must be.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    schema: u32,
+    state: State,
+    files: Vec<FileSum>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileSum {
+    name: String,
+    bytes: u64,
+    crc32: u32,
+}
+
+/// A checkpoint that was read and found whole.
+pub struct Checkpoint {
+    /// Its folder
+    pub path: PathBuf,
+    /// Where the run stands
+    pub state: State,
+    model: Weights,
+    optimizer: Weights,
+    average: Option<Weights>,
+}
+
+/// What a checkpoint holds besides the state, as named tensors.
+pub struct Tensors {
+    /// Parameters and buffers
+    pub model: Vec<(String, Tensor)>,
+    /// What the update rule remembers
+    pub optimizer: Vec<(String, Tensor)>,
+    /// Averaged parameters, where the run keeps an average
+    pub average: Option<Vec<(String, Tensor)>>,
+}
+
+impl Checkpoint {
+    /// Weights as the optimizer moves them.
+    pub fn raw(&self) -> &Weights {
+        &self.model
+    }
+
+    /// Weights to evaluate, predict and export with: the averaged ones where the run keeps an average.
+    pub fn best(&self) -> Weights {
+        let mut weights = self.model.clone();
+        for (name, tensor) in self.average.iter().flat_map(|average| &average.tensors) {
+            weights.tensors.insert(name.clone(), tensor.clone());
+        }
+        weights
+    }
+
+    /// What the update rule remembers, by name.
+    pub fn optimizer(&self, name: &str) -> Result<Tensor, TrainError> {
+        tensor(Some(&self.optimizer), name)
+    }
+
+    /// An averaged parameter.
+    pub fn average(&self, name: &str) -> Result<Tensor, TrainError> {
+        tensor(self.average.as_ref(), name)
+    }
+}
+
+fn tensor(weights: Option<&Weights>, name: &str) -> Result<Tensor, TrainError> {
+    let raw = weights.and_then(|weights| weights.tensors.get(name));
+    let raw = raw.ok_or_else(|| TrainError::State(format!("it holds no `{name}`")))?;
+    Ok(luthier_model::tensor_of(name, raw)?)
+}
+
+/// Name of the checkpoint folder after `update` updates.
+pub fn folder_name(update: u64) -> String {
+    format!("step-{update:08}")
+}
+
+/// Writes a checkpoint below `folder` and returns its path.
+pub fn save(folder: &Path, state: &State, tensors: &Tensors) -> Result<PathBuf, TrainError> {
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
+    let name = folder_name(state.update);
+    let temporary = folder.join(format!(".{name}.tmp"));
+    let _ = fs::remove_dir_all(&temporary); // left over from a run that was killed in this place
+    let written = fill(&temporary, state, tensors);
+    if written.is_err() {
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    written?;
+    let path = folder.join(&name);
+    if path.exists() {
+        // the same update, reached again: replace it, so that the newest of equals is the one that is whole
+        fs::remove_dir_all(&path).map_err(|error| unwritten(&path, error))?;
+    }
+    fs::rename(&temporary, &path).map_err(|error| unwritten(&path, error))?;
+    sync(folder)?;
+    Ok(path)
+}
+
+fn fill(temporary: &Path, state: &State, tensors: &Tensors) -> Result<(), TrainError> {
+    fs::create_dir(temporary).map_err(|error| unwritten(temporary, error))?;
+    let mut files = Vec::new();
+    let parts = [
+        (MODEL, Some(&tensors.model)),
+        (OPTIMIZER, Some(&tensors.optimizer)),
+        (AVERAGE, tensors.average.as_ref()),
+    ];
+    for (name, part) in parts {
+        if let Some(part) = part {
+            write(&temporary.join(name), part)?;
+            files.push(sum(temporary, name)?);
+        }
+    }
+    let path = temporary.join(STATE);
+    let written = Written { schema: 1, state: state.clone(), files };
+    let text = serde_json::to_vec_pretty(&written).map_err(|error| unwritten(&path, error.into()))?;
+    fs::write(&path, text).map_err(|error| unwritten(&path, error))?;
+    sync(&path)?;
+    sync(temporary)
+}
+
+/// Checkpoints below `folder`, newest first, whole or not.
+pub fn list(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-")))
+        .collect();
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found
+}
+
+/// The newest whole checkpoint below `folder`, and the ones that had to be passed over, with the reason.
+pub fn newest(folder: &Path) -> Result<(Checkpoint, Vec<(PathBuf, String)>), TrainError> {
+    let mut passed = Vec::new();
+    for path in list(folder) {
+        match load(&path) {
+            Ok(checkpoint) => return Ok((checkpoint, passed)),
+            Err(error) => passed.push((path, error.to_string())),
+        }
+    }
+    Err(TrainError::NoCheckpoint(folder.to_path_buf()))
+}
+
+/// Reads one checkpoint and holds every file against its checksum.
+pub fn load(path: &Path) -> Result<Checkpoint, TrainError> {
+    let file = path.join(STATE);
+    let text = fs::read(&file).map_err(|error| unread(&file, error))?;
+    let written: Written = serde_json::from_slice(&text).map_err(|error| unread(&file, error.into()))?;
+    for wanted in &written.files {
+        let found = sum(path, &wanted.name)?;
+        if (found.bytes, found.crc32) != (wanted.bytes, wanted.crc32) {
+            let what = format!("`{}` is torn: {} bytes, {} expected", wanted.name, found.bytes, wanted.bytes);
+            return Err(TrainError::State(what));
+        }
+    }
+    let model = luthier_weights::read(&path.join(MODEL))?;
+    let optimizer = luthier_weights::read(&path.join(OPTIMIZER))?;
+    let averaged = written.files.iter().any(|file| file.name == AVERAGE);
+    let average = averaged.then(|| luthier_weights::read(&path.join(AVERAGE))).transpose()?;
+    Ok(Checkpoint { path: path.to_path_buf(), state: written.state, model, optimizer, average })
+}
+
+/// Removes all but the newest `keep` checkpoints and the best one.
+pub fn rotate(folder: &Path, keep: u64, best: Option<u64>) -> Result<(), TrainError> {
+    let best = best.map(folder_name);
+    let kept = usize::try_from(keep).unwrap_or(usize::MAX);
+    for path in list(folder).into_iter().skip(kept) {
+        if path.file_name().map(|name| name.to_string_lossy().into_owned()) != best {
+            fs::remove_dir_all(&path).map_err(|error| unwritten(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
+fn sum(folder: &Path, name: &str) -> Result<FileSum, TrainError> {
+    let path = folder.join(name);
+    let mut file = File::open(&path).map_err(|error| unread(&path, error))?;
+    let mut hasher = crc32fast::Hasher::new();
+    let mut block = vec![0u8; 1 << 20];
+    let mut bytes = 0u64;
+    loop {
+        let count = std::io::Read::read(&mut file, &mut block).map_err(|error| unread(&path, error))?;
+        if count == 0 {
+            return Ok(FileSum { name: name.into(), bytes, crc32: hasher.finalize() });
+        }
+        hasher.update(&block[..count]);
+        bytes += count as u64;
+    }
+}
+
+fn sync(path: &Path) -> Result<(), TrainError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| unwritten(path, error))
+}
+
+fn unwritten(path: &Path, source: std::io::Error) -> TrainError {
+    let help = "free some space or give another `--out`; the checkpoint before this one is whole";
+    TrainError::File { path: path.into(), verb: "written", source, help }
+}
+
+fn unread(path: &Path, source: std::io::Error) -> TrainError {
+    TrainError::File {
+        path: path.into(),
+        verb: "read",
+        source,
+        help: "the checkpoint is not whole; use another one",
+    }
+}

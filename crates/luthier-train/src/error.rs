@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use luthier_torch::TorchError;
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Why a run cannot begin, or cannot go on.
+#[derive(Debug, Error, Diagnostic)]
+pub enum TrainError {
+    /// A folder of pictures stands in the way
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Folder(#[from] luthier_data::FolderError),
+    /// A split cannot be made
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Split(#[from] luthier_data::SplitError),
+    /// A transform cannot be carried out
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Transform(#[from] luthier_data::TransformError),
+    /// A sample cannot be read
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Load(#[from] luthier_data::DataError),
+    /// Not one sample of an update could be read
+    #[error("none of the samples of update {0} could be read")]
+    #[diagnostic(help("`luthier data scan` names the broken files; `data.exclude` leaves them out"))]
+    Unreadable(u64),
+    /// The model or its weights stand in the way
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Model(#[from] luthier_model::ModelError),
+    /// The weight file can't be read or written
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Weights(#[from] luthier_weights::WeightsError),
+    /// The recipe asks for what cannot be
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] luthier_plan::PlanError),
+    /// libtorch threw
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Torch(#[from] TorchError),
+    /// A file of a checkpoint can't be written or read
+    #[error("`{path}` could not be {verb}: {source}")]
+    #[diagnostic(help("{help}"))]
+    File {
+        /// Which
+        path: PathBuf,
+        /// `written`, `read`
+        verb: &'static str,
+        /// What the system said
+        source: std::io::Error,
+        /// What to do
+        help: &'static str,
+    },
+    /// There is no checkpoint that could be loaded
+    #[error("there is no whole checkpoint in `{0}`")]
+    #[diagnostic(help(
+        "a run writes its first checkpoint at the end of its first epoch; start the run anew"
+    ))]
+    NoCheckpoint(PathBuf),
+    /// A checkpoint does not fit the plan
+    #[error("the checkpoint does not fit the plan: {0}")]
+    #[diagnostic(help("the run directory was put together from different runs; start the run anew"))]
+    State(String),
+    /// The loss or a gradient is not finite
+    #[error("the run diverged at update {update}: {what}")]
+    #[diagnostic(help("{help}"))]
+    Diverged {
+        /// Update that was not made
+        update: u64,
+        /// What is not finite, by name
+        what: String,
+        /// What to do
+        help: String,
+    },
+    /// A listener failed, a full disk say
+    #[error("{0}")]
+    Listener(#[diagnostic_source] Box<dyn Diagnostic + Send + Sync>),
+}
+
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        TrainError::Torch(error.into())
+    }
+}

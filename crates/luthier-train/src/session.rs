@@ -1,0 +1,227 @@
+//! The loop. It owns no policy and prints nothing: what happens was planned, and is told to listeners.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use luthier_plan::{EvalEnd, Event, Listener, Outcome, Plan, Position, RunEnd, Wish};
+use luthier_recipe::{Every, Metric};
+
+use crate::job::Job;
+use crate::state::{Best, Sums};
+use crate::{Checkpoint, State, TrainError, checkpoint};
+
+/// A run under way.
+pub struct Session<'a> {
+    job: Job,
+    state: State,
+    checkpoints: PathBuf,
+    listeners: &'a mut [Box<dyn Listener>],
+    stop: &'a AtomicBool,
+    wish: Wish,
+    began: Instant,
+}
+
+impl<'a> Session<'a> {
+    /// A run of `job` from its first update. Checkpoints go below `checkpoints`; raising `stop` ends the run after the
+    /// update that is under way, with a checkpoint.
+    pub fn new(
+        job: Job,
+        checkpoints: &Path,
+        listeners: &'a mut [Box<dyn Listener>],
+        stop: &'a AtomicBool,
+    ) -> Result<Self, TrainError> {
+        let state = State::default();
+        let (checkpoints, began) = (checkpoints.to_path_buf(), Instant::now());
+        Ok(Session { job, state, checkpoints, listeners, stop, wish: Wish::Continue, began })
+    }
+
+    /// Goes on where `checkpoint` was written.
+    pub fn resume(mut self, checkpoint: &Checkpoint) -> Result<Self, TrainError> {
+        self.job.restore(checkpoint)?;
+        self.state = checkpoint.state.clone();
+        Ok(self)
+    }
+
+    /// Runs to the end.
+    pub fn run(mut self) -> Result<RunEnd, TrainError> {
+        self.tell(&Event::RunBegin { at: self.at() })?;
+        let end = self.epochs();
+        let outcome = match &end {
+            Ok(outcome) => *outcome,
+            Err(TrainError::Diverged { .. }) => Outcome::Diverged,
+            Err(_) => return Err(end.err().unwrap_or(TrainError::State("no error".into()))),
+        };
+        let best = self.state.best;
+        let run_end = RunEnd {
+            at: self.at(),
+            outcome,
+            best_update: best.map(|best| best.update),
+            best_metric: best.map(|best| best.metric),
+            seconds: self.seconds(),
+        };
+        self.tell(&Event::RunEnd(run_end.clone()))?;
+        end.map(|_| run_end)
+    }
+
+    fn epochs(&mut self) -> Result<Outcome, TrainError> {
+        let plan = self.job.runner.plan.clone();
+        while self.state.epoch < plan.length.epochs && !self.state.stopped {
+            if !self.epoch(&plan)? {
+                return Ok(Outcome::Interrupted);
+            }
+        }
+        Ok(if self.state.stopped { Outcome::Stopped } else { Outcome::Finished })
+    }
+
+    /// One epoch, or what is left of it. False when the run was asked to stop.
+    fn epoch(&mut self, plan: &Plan) -> Result<bool, TrainError> {
+        self.tell(&Event::EpochBegin { at: self.at(), updates: plan.length.updates_per_epoch })?;
+        let mut batches = self.job.runner.feed.train(self.state.epoch, self.state.batch)?;
+        let mut mark = Instant::now();
+        while let Some(update) = batches.next_update(plan.recipe.train.grad_accum)? {
+            for (path, why) in &update.skipped {
+                let (path, why) = (path.clone(), why.clone());
+                self.tell(&Event::SampleSkipped { at: self.at(), path, why })?;
+            }
+            if update.batches.is_empty() {
+                return Err(TrainError::Unreadable(self.state.update + 1));
+            }
+            let factor = plan.lr_factors.get(self.state.update as usize).copied();
+            let mut step =
+                self.job.step(&update, self.state.update, factor.unwrap_or(self.state.plateau.factor))?;
+            self.state.update += 1;
+            self.state.batch += update.taken;
+            self.state.samples += step.count;
+            step.end.at = self.at();
+            // from one update's end to the next: waiting for data and telling listeners included
+            step.end.seconds = mark.elapsed().as_secs_f64();
+            mark = Instant::now();
+            self.state.sums.add(&step);
+            self.tell(&Event::StepEnd(step.end))?;
+            if due(plan.recipe.eval.every, self.state.update) {
+                self.evaluate(plan)?;
+                mark = Instant::now();
+            }
+            let saved = due(plan.recipe.train.checkpoint.every, self.state.update);
+            if saved {
+                self.save(plan)?;
+                mark = Instant::now();
+            }
+            if self.stop.load(Ordering::Relaxed) || self.wish == Wish::Stop {
+                if !saved {
+                    self.save(plan)?;
+                }
+                return Ok(false);
+            }
+        }
+        self.end_epoch(plan)?;
+        Ok(true)
+    }
+
+    fn end_epoch(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        let sums = std::mem::take(&mut self.state.sums);
+        let last = Position { epochs: (self.state.epoch + 1) as f64, ..self.at() };
+        (self.state.epoch, self.state.batch) = (self.state.epoch + 1, 0);
+        let (loss, accuracy) = (sums.loss / sums.denominator, sums.correct as f64 / sums.count as f64);
+        self.tell(&Event::EpochEnd { at: last, loss, accuracy, seconds: sums.seconds })?;
+        let over = self.state.epoch == plan.length.epochs;
+        if over || due_epoch(plan.recipe.eval.every, self.state.epoch) {
+            self.evaluate(plan)?;
+        }
+        if over || self.state.stopped || due_epoch(plan.recipe.train.checkpoint.every, self.state.epoch) {
+            self.save(plan)?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates the validation split, unless these very weights were evaluated already.
+    fn evaluate(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        if plan.data.split("valid").is_none() || self.state.evaluated == Some(self.state.update) {
+            return Ok(());
+        }
+        let at = self.at();
+        let batches = self.job.runner.feed.batches_of("valid");
+        self.tell(&Event::EvalBegin { at, split: "valid".into(), batches })?;
+        let result = self.job.evaluate("valid")?;
+        let end = EvalEnd { at, ..result.summary };
+        let (metric, higher) = match plan.recipe.eval.metric {
+            Metric::Loss => (end.loss, false),
+            Metric::Accuracy => (end.accuracy, true),
+        };
+        self.state.evaluated = Some(self.state.update);
+        self.state.judge(metric, higher, plan.recipe.train.early_stopping.as_ref());
+        self.state.plateau.observe(&plan.recipe.schedule, plan.recipe.optim.lr, metric, higher);
+        self.tell(&Event::EvalEnd(end))
+    }
+
+    fn save(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        let began = Instant::now();
+        self.state.seconds = self.seconds();
+        self.began = Instant::now();
+        for listener in self.listeners.iter_mut() {
+            let state = listener.state().map_err(TrainError::Listener)?;
+            self.state.listeners.insert(listener.name().into(), state);
+        }
+        let path = checkpoint::save(&self.checkpoints, &self.state, &self.job.tensors()?)?;
+        let best = self.state.best.map(|best| best.update);
+        checkpoint::rotate(&self.checkpoints, plan.recipe.train.checkpoint.keep, best)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.tell(&Event::CheckpointSaved {
+            at: self.at(),
+            path: format!("checkpoints/{name}"),
+            best: best == Some(self.state.update),
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn at(&self) -> Position {
+        self.state.position(&self.job.runner.plan.length)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.state.seconds + self.began.elapsed().as_secs_f64()
+    }
+
+    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
+        for listener in self.listeners.iter_mut() {
+            if listener.hear(event).map_err(TrainError::Listener)? == Wish::Stop {
+                self.wish = Wish::Stop;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes note of a metric: is it the best, and has it not been for too long?
+    fn judge(&mut self, metric: f64, higher: bool, stopping: Option<&luthier_recipe::EarlyStopping>) {
+        let margin = stopping.map_or(0.0, |stopping| stopping.min_delta);
+        let beats = |best: f64, by: f64| if higher { metric > best + by } else { metric < best - by };
+        let best = self.best.map(|best| best.metric);
+        let patient = best.is_none_or(|best| beats(best, margin));
+        if best.is_none_or(|best| beats(best, 0.0)) {
+            self.best = Some(Best { update: self.update, metric });
+        }
+        self.bad = if patient { 0 } else { self.bad + 1 };
+        self.stopped = stopping.is_some_and(|stopping| self.bad > stopping.patience);
+    }
+}
+
+impl Sums {
+    fn add(&mut self, step: &crate::step::Step) {
+        self.loss += step.loss_sum;
+        self.denominator += step.denominator;
+        self.correct += step.end.correct;
+        self.count += step.count;
+        self.seconds += step.end.seconds;
+    }
+}
+
+fn due(every: Every, update: u64) -> bool {
+    matches!(every, Every::Steps(steps) if update % steps.max(1) == 0)
+}
+
+fn due_epoch(every: Every, epochs: u64) -> bool {
+    matches!(every, Every::Epochs(n) if epochs % n.max(1) == 0)
+}

@@ -1,0 +1,73 @@
+//! Where a run stands: everything besides weights and optimizer state that the next update depends on.
+
+use std::collections::BTreeMap;
+
+use luthier_plan::{Length, Plateau, Position};
+use serde::{Deserialize, Serialize};
+
+/// Where a run stands after an update. Randomness needs no state: it is drawn from (seed, update) and
+/// (seed, epoch, sample).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Optimizer updates done
+    pub update: u64,
+    /// Epoch that is running, counted from 0
+    pub epoch: u64,
+    /// Batches of that epoch that are done
+    pub batch: u64,
+    /// Training samples seen
+    pub samples: u64,
+    /// What the running epoch has added up to
+    pub sums: Sums,
+    /// The best evaluation so far
+    pub best: Option<Best>,
+    /// Evaluations since then
+    pub bad: u64,
+    /// State of `ReduceLROnPlateau`
+    pub plateau: Plateau,
+    /// Update of the last evaluation of the validation split
+    pub evaluated: Option<u64>,
+    /// Early stopping has ended the run
+    pub stopped: bool,
+    /// Wall time so far
+    pub seconds: f64,
+    /// What listeners need to go on
+    pub listeners: BTreeMap<String, serde_json::Value>,
+}
+
+/// What the training samples of an epoch have added up to, as they were seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Sum of losses
+    pub loss: f64,
+    /// What it is divided by
+    pub denominator: f64,
+    /// Right answers
+    pub correct: u64,
+    /// Samples
+    pub count: u64,
+    /// Wall time of the updates
+    pub seconds: f64,
+}
+
+/// The best evaluation so far.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// After which update
+    pub update: u64,
+    /// Value of `eval.metric`
+    pub metric: f64,
+}
+
+impl State {
+    /// The state as an event's position.
+    pub fn position(&self, length: &Length) -> Position {
+        let part = self.batch as f64 / length.batches_per_epoch as f64;
+        Position {
+            update: self.update,
+            epoch: self.epoch,
+            samples: self.samples,
+            epochs: self.epoch as f64 + part,
+        }
+    }
+}
