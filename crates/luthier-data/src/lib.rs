@@ -5,6 +5,7 @@ mod loader;
 mod order;
 pub mod picture;
 mod random;
+pub mod scan;
 pub mod scenes;
 pub mod transforms;
 
