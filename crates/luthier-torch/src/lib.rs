@@ -30,3 +30,6 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use threads::{interop_threads, manual_seed, set_interop_threads, set_threads, threads};
+
+/// The version of libtorch that the bindings are made for.
+pub const VERSION: &str = "2.13.0";

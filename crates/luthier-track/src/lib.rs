@@ -27,5 +27,7 @@ pub use metrics::{
 pub use plot::{compare_plot, plot_run, plots};
 pub use report::{report_html, write_report};
 pub use run_dir::RunDir;
-pub use summary::{Comparison, Difference, EvalSummary, FoundRun, RunSummary, compare, runs_in, summary};
+pub use summary::{
+    Comparison, Difference, EvalSummary, FoundRun, RunSummary, compare, differences, runs_in, summary,
+};
 pub use tensorboard::TensorBoard;

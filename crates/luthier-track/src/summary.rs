@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use luthier_plan::Outcome;
-use luthier_recipe::Metric;
+use luthier_recipe::{Metric, Recipe};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -130,16 +130,25 @@ pub struct Difference {
 /// A run cannot be read.
 pub fn compare(runs: &[RunDir]) -> Result<Comparison, TrackError> {
     let mut summaries = Vec::new();
-    let mut settings = Vec::new();
+    let mut recipes = Vec::new();
     for run in runs {
         summaries.push(summary(run)?);
-        let path = run.plan_path();
-        let recipe = serde_json::to_value(run.plan()?.recipe)
-            .map_err(|error| TrackError::TornPlan { path, why: error.to_string() })?;
-        let mut flat = Vec::new();
-        flatten("", &recipe, &mut flat);
-        settings.push(flat);
+        recipes.push(run.plan()?.recipe);
     }
+    Ok(Comparison { runs: summaries, differences: differences(&recipes.iter().collect::<Vec<_>>()) })
+}
+
+/// The settings in which recipes differ, their names left out.
+pub fn differences(recipes: &[&Recipe]) -> Vec<Difference> {
+    let settings: Vec<Vec<(String, String)>> = recipes
+        .iter()
+        .map(|recipe| {
+            let mut flat = Vec::new();
+            // a recipe is plain data: it has a JSON form
+            flatten("", &serde_json::to_value(recipe).unwrap_or_default(), &mut flat);
+            flat
+        })
+        .collect();
     let mut keys: Vec<&String> = Vec::new();
     for (key, _) in settings.iter().flatten() {
         if key != "name" && !keys.contains(&key) {
@@ -156,7 +165,7 @@ pub fn compare(runs: &[RunDir]) -> Result<Comparison, TrackError> {
             differences.push(Difference { key: key.clone(), values });
         }
     }
-    Ok(Comparison { runs: summaries, differences })
+    differences
 }
 
 /// Tables become dotted keys; a list is one value.

@@ -1,9 +1,9 @@
 //! `luthier compare --train`: trains a recipe as it is and once per change, and puts the runs side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use luthier::args::CompareArgs;
-use luthier::voice::{Blame, Failure, Voice};
+use luthier::voice::{Failure, Voice};
 
 use crate::commands::train;
 use crate::signals;
@@ -28,7 +28,7 @@ pub fn run(args: &CompareArgs, device: Option<&str>, voice: &Voice) -> Result<()
         runs.push(finished.run.path().to_path_buf());
         train::conclude(finished, voice)?;
     }
-    luthier::compare::run(&runs, args.out.as_deref().map(Path::to_path_buf).as_ref(), voice)
+    luthier::compare::run(&runs, args.out.as_deref(), voice)
 }
 
 fn arms(vary: &[String]) -> impl Iterator<Item = Option<&str>> {

@@ -81,9 +81,9 @@ fn page(opened: &Opened, evaluation: &Evaluation, report: &ClassificationReport)
     for score in &report.classes {
         let cells = [
             score.name.clone(),
-            format!("{:.3}", score.precision),
-            format!("{:.3}", score.recall),
-            format!("{:.3}", score.f1),
+            format!("{:.3}", score.score.precision),
+            format!("{:.3}", score.score.recall),
+            format!("{:.3}", score.score.f1),
             score.support.to_string(),
         ];
         rows.push(cells.to_vec());

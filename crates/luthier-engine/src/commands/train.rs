@@ -43,7 +43,6 @@ pub fn run(args: &TrainArgs, device: Option<&str>, voice: &Voice) -> Result<(), 
 /// A run that was made, and how it ended.
 pub struct Finished {
     pub run: RunDir,
-    pub plan: Plan,
     pub end: Result<RunEnd, TrainError>,
 }
 
@@ -129,7 +128,7 @@ fn go(
     };
     let end = session.run();
     drop(listeners);
-    Ok(Finished { run, plan, end })
+    Ok(Finished { run, end })
 }
 
 /// Draws the plots and the report, and says how it went.
@@ -158,7 +157,8 @@ pub fn conclude(finished: Finished, voice: &Voice) -> Result<(), Failure> {
 /// Writes `plots/` and `report.html`.
 pub fn draw(run: &RunDir) -> Result<(), Failure> {
     luthier_track::plot_run(run).or_subject()?;
-    luthier_track::write_report(run, &environment()).or_subject()
+    luthier_track::write_report(run, &environment()).or_subject()?;
+    Ok(())
 }
 
 /// What a reader of the report may want to know about the machine.
@@ -194,11 +194,13 @@ fn newest(name: &str) -> Result<PathBuf, Failure> {
 
 /// A recipe that is not the one the run was begun with.
 fn changed(then: &Recipe, now: &Recipe, path: &Path) -> Failure {
-    let differences = luthier_track::recipe_differences(then, now);
-    let shown: Vec<String> = differences
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not given".into());
+    let shown: Vec<String> = luthier_track::differences(&[then, now])
         .iter()
         .take(3)
-        .map(|(key, then, now)| format!("`{key}` was {then} and is {now}"))
+        .map(|found| {
+            format!("`{}` was {} and is {}", found.key, value(&found.values[0]), value(&found.values[1]))
+        })
         .collect();
     Failure::misuse(
         format!("the recipe has changed since `{}` was begun: {}", path.display(), shown.join(", ")),
