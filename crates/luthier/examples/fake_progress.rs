@@ -51,6 +51,9 @@ fn cost(plan: &Plan, voice: &Voice) {
     let steps: Vec<Event> =
         story::events(plan).into_iter().filter(|event| matches!(event, Event::StepEnd(_))).collect();
     let mut listener = progress::listener(plan, voice);
+    if let Some(begin) = story::events(plan).iter().find(|event| matches!(event, Event::EpochBegin { .. })) {
+        let _ = listener.hear(begin);
+    }
     let mut spent = Duration::ZERO;
     let mut longest = Duration::ZERO;
     for event in steps.iter().cycle().take(500) {

@@ -7,9 +7,11 @@
 //! - [`voice`]: errors, warnings, hints and what is being done, on stderr; exit codes
 //! - [`progress`]: a run, as it happens
 //! - [`show`]: a plan, as a page to read
+//! - [`compare`]: runs side by side
 //! - [`engine`]: how `luthier` becomes `luthier-engine`
 
 pub mod args;
+pub mod compare;
 pub mod engine;
 pub mod progress;
 pub mod show;

@@ -295,3 +295,34 @@ fn scenes_are_drawn_once() {
     let output = call(folder.path(), &[&words[..], &["--force"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_scan_names_what_is_wrong() {
+    let folder = here();
+    let root = folder.path();
+    let words = ["data", "render", "scenes", "--out", "s", "--count", "16", "--size", "16", "--valid", "0.5"];
+    assert!(call(root, &words).status.success());
+    let find = |split: &str| {
+        let files =
+            fs::read_dir(root.join("s").join(split).join("cube")).expect("a cube is among the shapes");
+        files.flatten().next().expect("one of eight is a cube").path()
+    };
+    // a leak, and a file that is no picture
+    fs::copy(find("train"), root.join("s/valid/cube/again.png")).expect("the folder is ours");
+    fs::write(root.join("s/train/cube/broken.png"), "no picture").expect("the folder is ours");
+
+    let output = call(root, &["data", "scan", "s", "--contact-sheet", "sheet.png"]);
+    let page = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for wanted in
+        ["17 pictures", "1 broken file", "train/cube/broken.png", "1 group of duplicates", "was trained on"]
+    {
+        assert!(page.contains(wanted), "`{wanted}` is missing:\n{page}");
+    }
+    assert!(root.join("sheet.png").is_file());
+
+    let output = call(root, &["data", "scan", "s", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
+    assert_eq!(said["duplicates"][0]["across_splits"], true);
+    assert_eq!(call(root, &["data", "scan", "nowhere"]).status.code(), Some(2));
+}

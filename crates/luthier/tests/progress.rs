@@ -134,3 +134,16 @@ fn listening_costs_next_to_nothing() {
     // 0.1 % of a step of 10 ms is 10 µs; drawing comes on top and is measured by `--example fake_progress -- --cost`
     assert!(each.as_micros() < 10, "{each:?} per step");
 }
+
+#[test]
+fn a_narrow_window_gets_rows_that_fit() {
+    let look = Look { width: 62, ..Look::PLAIN };
+    let mut written = Vec::new();
+    tell(&mut Lines::new(&common::plan(), look, 0, &mut written), &story::events(&common::plan()));
+    let text = String::from_utf8(written).expect("lines are text");
+    for line in
+        text.lines().filter(|line| line.contains("train loss") || line.trim_start().contains("/5      "))
+    {
+        assert!(line.chars().count() <= 62, "{line}");
+    }
+}

@@ -15,6 +15,8 @@ pub struct DataArgs {
 pub enum DataCommand {
     /// Draw a data set of lit solids: no download, exact labels
     Render(DataRenderArgs),
+    /// Count classes, sizes, broken files and duplicates
+    Scan(DataScanArgs),
 }
 
 /// `luthier data render`
@@ -51,4 +53,18 @@ pub struct DataRenderArgs {
 pub enum DataSet {
     /// Lit 3-D solids, in folders by shape, with `attributes.csv`
     Scenes,
+}
+/// `luthier data scan`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  luthier data scan photos/train
+  luthier data scan photos --contact-sheet sheet.png   train/ and valid/ are scanned as splits")]
+pub struct DataScanArgs {
+    /// Folder with one folder per class, or with `train/` and `valid/` that have them
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Picture of the first eight and the last eight samples to write, as PNG
+    #[arg(long, value_name = "FILE")]
+    pub contact_sheet: Option<PathBuf>,
 }

@@ -14,9 +14,10 @@ A first run:
 `luthier COMMAND --help` says more about a command. `--set optim.lr=3e-4` changes any key of a recipe.";
 
 /// The commands by what they are for. Every command is in here once: a test looks.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Recipes", &["new", "check", "render", "explain", "schema"]),
     ("Runs", &["train", "eval", "predict", "export"]),
+    ("Results", &["runs", "compare"]),
     ("Data", &["data"]),
 ];
 

@@ -49,6 +49,10 @@ pub enum Command {
     Predict(PredictArgs),
     /// Write a run's weights for other tools
     Export(ExportArgs),
+    /// List runs
+    Runs(RunsArgs),
+    /// Put runs side by side: their settings, results and curves
+    Compare(CompareArgs),
     /// Make or check a data set
     #[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
     Data(DataArgs),
@@ -67,8 +71,10 @@ impl Command {
             | Command::Eval(_)
             | Command::Predict(_)
             | Command::Export(_) => true,
+            Command::Compare(compare) => compare.train.is_some(),
             Command::New(_)
             | Command::Render(_)
+            | Command::Runs(_)
             | Command::Data(_)
             | Command::Explain(_)
             | Command::Schema(_) => false,

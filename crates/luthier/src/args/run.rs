@@ -15,14 +15,14 @@ Examples:
   luthier train recipe.toml
   luthier train recipe.toml --set optim.lr=3e-4 --out runs/low-lr
   luthier train recipe.toml --resume      go on with the newest run of this recipe
-  luthier train --resume runs/hotdog-3    go on with that run
+  luthier train --resume runs/low-lr      go on with that run
 
 Ctrl-C saves a checkpoint and leaves; a second one leaves at once.")]
 pub struct TrainArgs {
     /// The recipe
     #[arg(value_name = "RECIPE", required_unless_present = "resume")]
     pub recipe: Option<PathBuf>,
-    /// Run directory to make; `runs/NAME-N` if not given
+    /// Run directory to make; a new one below `runs/` if not given
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: the one at RUN, or the recipe's newest
@@ -73,8 +73,8 @@ impl TrainArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  luthier eval runs/hotdog-3
-  luthier eval runs/hotdog-3 --split train --checkpoint last --json")]
+  luthier eval runs/hotdog
+  luthier eval runs/hotdog --split train --checkpoint last --json")]
 pub struct EvalArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
@@ -91,8 +91,8 @@ pub struct EvalArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  luthier predict runs/hotdog-3 lunch.jpg
-  luthier predict runs/hotdog-3 photos/ --json")]
+  luthier predict runs/hotdog lunch.jpg
+  luthier predict runs/hotdog photos/ --json")]
 pub struct PredictArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
@@ -112,8 +112,8 @@ pub struct PredictArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  luthier export runs/hotdog-3 --to hf hotdog-model
-  luthier export runs/hotdog-3 --to safetensors hotdog-model --checkpoint last")]
+  luthier export runs/hotdog --to hf hotdog-model
+  luthier export runs/hotdog --to safetensors hotdog-model --checkpoint last")]
 pub struct ExportArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
@@ -173,4 +173,45 @@ impl FromStr for WhichCheckpoint {
             path => WhichCheckpoint::At(PathBuf::from(path)),
         })
     }
+}
+/// `luthier runs`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  luthier runs
+  luthier runs elsewhere/runs --json")]
+pub struct RunsArgs {
+    /// Folder of run directories
+    #[arg(value_name = "DIR", default_value = "runs")]
+    pub dir: PathBuf,
+}
+
+/// `luthier compare`
+#[derive(Debug, Clone, Args)]
+#[command(override_usage = "\
+luthier compare <RUN> <RUN>... [OPTIONS]
+       luthier compare --train <RECIPE> --vary <KEY=VALUE>... [OPTIONS]")]
+#[command(after_help = "\
+Examples:
+  luthier compare runs/hotdog runs/low-lr
+  luthier compare --train recipe.toml --vary model.weights=none
+
+The second trains the recipe as it is and once per `--vary`, with the same seed and the same data order, and then
+compares the runs: what the pretrained weights are worth, as one command.")]
+pub struct CompareArgs {
+    /// Run directories, at least two
+    #[arg(value_name = "RUN", required_unless_present = "train", conflicts_with = "train", num_args = 2..)]
+    pub runs: Vec<PathBuf>,
+    /// Train this recipe, as it is and once per `--vary`, and compare the runs
+    #[arg(long, value_name = "RECIPE", requires = "vary")]
+    pub train: Option<PathBuf>,
+    /// A change to the recipe that is one run of its own; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "train")]
+    pub vary: Vec<String>,
+    /// Picture of all curves to write: FILE.svg, FILE.png and FILE.pdf
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Changes to the recipe, for all its runs
+    #[command(flatten)]
+    pub overrides: Overrides,
 }

@@ -1,12 +1,15 @@
 use std::time::Instant;
 
 use luthier::{
-    args::{DataRenderArgs, DataSet},
+    args::{DataRenderArgs, DataScanArgs, DataSet},
     progress::Counter,
-    text,
-    voice::{Blame, Failure, Voice, print_json},
+    show, text,
+    voice::{Blame, Failure, Voice, print, print_json},
 };
-use luthier_data::scenes::{self, SceneOptions};
+use luthier_data::{
+    Limits, scan,
+    scenes::{self, SceneOptions},
+};
 use serde_json::{Map, json};
 
 /// `luthier data render`
@@ -54,5 +57,23 @@ pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Res
             text::duration(begun.elapsed().as_secs_f64()),
         ),
     );
+    Ok(())
+}
+
+/// `luthier data scan`
+pub fn scan(args: &DataScanArgs, voice: &Voice) -> Result<(), Failure> {
+    let limits = Limits::default();
+    let report = scan::scan(&args.path, limits).or_call()?;
+    if let Some(out) = &args.contact_sheet {
+        scan::contact_sheet(&report, out, limits).or_subject()?;
+    }
+    if voice.json {
+        print_json(&report)?;
+    } else {
+        print(&show::scan_text(&report, &voice.stdout_look(), voice.verbose))?;
+    }
+    if let Some(out) = &args.contact_sheet {
+        voice.status("drew", &format!("`{}`", out.display()));
+    }
     Ok(())
 }

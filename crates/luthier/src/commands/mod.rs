@@ -4,9 +4,11 @@ mod data;
 mod explain;
 mod new;
 mod render;
+mod runs;
 
 use luthier::{
     args::{Cli, Command, DataCommand, Overrides, TrainJob},
+    compare,
     voice::{Blame, Failure, Voice},
 };
 use luthier_recipe::Loaded;
@@ -19,8 +21,11 @@ pub fn run(cli: &Cli, voice: &Voice) -> Result<(), Failure> {
         Command::Render(args) => render::render(args, voice),
         Command::Schema(_) => render::schema(),
         Command::Explain(args) => explain::run(args, voice),
+        Command::Runs(args) => runs::run(args, voice),
+        Command::Compare(args) => compare::run(&args.runs, args.out.as_deref(), voice),
         Command::Data(args) => match &args.command {
             DataCommand::Render(args) => data::render(args, cli.common.threads, voice),
+            DataCommand::Scan(args) => data::scan(args, voice),
         },
         Command::Check(_)
         | Command::Train(_)
@@ -38,6 +43,10 @@ pub fn check_recipe(command: &Command) -> Result<(), Failure> {
         Command::Train(args) => match args.job() {
             Some(TrainJob::Begin { recipe }) => (recipe, &args.overrides),
             _ => return Ok(()),
+        },
+        Command::Compare(args) => match &args.train {
+            Some(recipe) => (recipe.clone(), &args.overrides),
+            None => return Ok(()),
         },
         _ => return Ok(()),
     };

@@ -22,13 +22,18 @@ pub struct Row {
     pub best: bool,
 }
 
+/// A window of fewer columns gets the table without its last two.
+const WHOLE: usize = 78;
+
 /// Head of the table.
 pub fn header(look: &Look) -> String {
-    let title = format!(
-        "{:>7}  {:>10} {:>8}  {:>10} {:>8}  {:>8}  {:>9}",
-        "epoch", "train loss", "acc", "valid loss", "acc", "lr", "time"
-    );
-    look.paint(DIM, &title)
+    let title =
+        format!("{:>7}  {:>10} {:>8}  {:>10} {:>8}", "epoch", "train loss", "acc", "valid loss", "acc");
+    look.paint(DIM, &(title + &rest("lr", "time", look)))
+}
+
+fn rest(lr: &str, time: &str, look: &Look) -> String {
+    if look.width < WHOLE { String::new() } else { format!("  {lr:>8}  {time:>9}") }
 }
 
 impl Row {
@@ -47,12 +52,12 @@ impl Row {
             }
             None => " ".repeat(19),
         };
-        let rest = format!("{:>8}  {:>9}", text::number(self.lr), text::duration(self.seconds));
+        let rest = rest(&text::number(self.lr), &text::duration(self.seconds), look);
         let best = if self.best {
             format!("  {}", look.paint(GREEN, look.sign("★ best", "* best")))
         } else {
             String::new()
         };
-        format!("{epoch:>7}  {train}  {valid}  {}{best}", look.paint(DIM, &rest))
+        format!("{epoch:>7}  {train}  {valid}{}{best}", look.paint(DIM, &rest))
     }
 }

@@ -1,11 +1,16 @@
-//! A plan as a page to read: what `luthier check` prints.
+//! Plans, runs and data sets as pages to read.
 
 mod chart;
 mod data;
 mod model;
 mod run;
+mod runs;
+mod scan;
 mod schedule;
 mod words;
+
+pub use runs::{comparison_text, runs_text};
+pub use scan::scan_text;
 
 use luthier_plan::Plan;
 use luthier_recipe::Task;

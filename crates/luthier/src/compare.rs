@@ -1,0 +1,55 @@
+//! Runs side by side, for `luthier compare` and for the engine when it has trained them.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use luthier_track::RunDir;
+
+use crate::{
+    show,
+    voice::{Blame, Failure, Voice, print, print_json},
+};
+
+/// Prints the comparison, and draws the curves into `out` (`.svg`, `.png` and `.pdf`) if given.
+///
+/// # Errors
+/// A path is not a run, a run cannot be read (exit code 2), or the picture cannot be written (exit code 1).
+pub fn run(
+    paths: &[PathBuf],
+    out: Option<&(impl AsRef<Path> + ?Sized)>,
+    voice: &Voice,
+) -> Result<(), Failure> {
+    let runs = paths.iter().map(|path| RunDir::open(path)).collect::<Result<Vec<_>, _>>().or_call()?;
+    let comparison = luthier_track::compare(&runs).or_call()?;
+    let pictures = match out {
+        None => Vec::new(),
+        Some(out) => {
+            let metrics = runs.iter().map(|run| Ok((run.name(), run.metrics()?)));
+            let metrics = metrics.collect::<Result<Vec<_>, luthier_track::TrackError>>().or_call()?;
+            luthier_track::compare_plot(&metrics, &stem(out.as_ref())).or_subject()?
+        }
+    };
+    if voice.json {
+        print_json(&comparison)?;
+    } else {
+        print(&show::comparison_text(&comparison, &voice.stdout_look()))?;
+    }
+    match pictures.iter().find(|path| path.extension() == Some(OsStr::new("png"))) {
+        Some(picture) => {
+            voice.status("drew", &format!("`{}`, and the same as SVG and PDF", picture.display()));
+        }
+        None if out.is_some() => voice.warn("no run has a curve yet, so no picture was drawn"),
+        None => {}
+    }
+    Ok(())
+}
+
+/// `curves.png` means `curves`, of which there will be all three kinds; a dot elsewhere in the name stays.
+fn stem(out: &Path) -> PathBuf {
+    match out.extension().and_then(OsStr::to_str) {
+        Some("png" | "svg" | "pdf") => out.with_extension(""),
+        _ => out.to_path_buf(),
+    }
+}
