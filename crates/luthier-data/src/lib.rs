@@ -9,7 +9,7 @@ pub mod scan;
 pub mod scenes;
 pub mod transforms;
 
-pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like};
+pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like, pictures_in};
 pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};
 pub use order::{SplitError, epoch_order, stratified_split};
 pub use picture::{Limits, Picture, PictureError};

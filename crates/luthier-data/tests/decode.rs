@@ -1,4 +1,5 @@
 //! Pictures of every kind decode to what Pillow decodes them to; everything else is a clear error.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Folders of pictures are listed as torchvision lists them, and what is wrong with one is said by name.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::path::Path;
 

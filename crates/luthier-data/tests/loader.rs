@@ -1,4 +1,5 @@
 //! Batches are the same whatever the threads, the cache and the point where an epoch begins.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::{path::Path, sync::Arc};
 

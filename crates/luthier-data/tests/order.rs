@@ -1,4 +1,5 @@
 //! Splits keep each class's share and never overlap; epochs are permutations that the seed decides.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::collections::BTreeSet;
 

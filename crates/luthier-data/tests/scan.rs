@@ -1,4 +1,5 @@
 //! A scan counts what is there, names what is broken, and finds what is there twice.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::path::Path;
 
@@ -72,6 +73,9 @@ fn twins_leaks_conflicts_and_broken_files_are_named() {
             ("val/bees/d.png", "la.png"),
             ("train/bees/e.png", "rgba.png"),
             ("val/ants/f.png", "rgba.png"),
+            // `bees` is the second class of one split and the only one of the other: no conflict
+            ("train/bees/h.png", "palette.png"),
+            ("test/bees/g.png", "palette.png"),
             ("train/ants/empty.png", ""),
             ("val/bees/empty.png", ""),
             ("train/bees/not_found.png", "one-bit.png"),
@@ -90,6 +94,7 @@ fn twins_leaks_conflicts_and_broken_files_are_named() {
             (vec!["train/ants/a.png", "train/ants/b.png"], false, false),
             (vec!["train/bees/c.png", "val/bees/d.png"], true, false),
             (vec!["train/bees/e.png", "val/ants/f.png"], true, true),
+            (vec!["train/bees/h.png", "test/bees/g.png"], true, false),
         ]
     );
     let broken: Vec<&str> = report.broken.iter().map(|b| b.path.as_str()).collect();

@@ -1,4 +1,5 @@
 //! Transforms do to a picture what torchvision's do on Pillow pictures.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use luthier_data::{
     Chain, Limits, Picture, SampleKey,
@@ -186,7 +187,8 @@ fn a_key_decides_everything_and_each_part_of_it_counts() {
 fn the_result_size_is_known_or_the_hint_says_how() {
     let resize = |size| Transform::Resize { size };
     let centre = |size| Transform::CenterCrop { size };
-    let rows: [(&[Transform], Option<(u32, u32)>, bool); 7] = [
+    type Row<'a> = (&'a [Transform], Option<(u32, u32)>, bool);
+    let rows: [Row<'_>; 7] = [
         (&[], None, true),
         (&[resize(Size::One(64))], None, true),
         (&[resize(Size::Pair([64, 32]))], Some((64, 32)), true),

@@ -113,6 +113,15 @@ pub fn image_folder_like(
     Ok(listing)
 }
 
+/// Every picture below a folder, at any depth, in the order of their paths; for folders that have no classes.
+///
+/// # Errors
+/// The folder can't be read, or a link in it leads back above.
+pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let found = pictures_below(folder, ".")?;
+    Ok(found.iter().map(|path| folder.join(path.trim_start_matches("./"))).collect())
+}
+
 fn classes_of(root: &Path, exclude: &Exclude) -> Result<Vec<String>, FolderError> {
     let mut classes = class_folders(root)?;
     classes.retain(|class| !exclude.matches(class));

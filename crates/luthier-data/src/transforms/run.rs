@@ -22,8 +22,14 @@ impl Scratch {
         let mut current: Option<Picture> = None;
         for step in steps {
             let next = match current.take() {
-                None => self.from_borrowed(picture, step),
-                Some(owned) => self.from_owned(owned, step),
+                None if reshapes(step) => self.reshape(picture, step),
+                None => changed(self.copy(picture), step),
+                Some(owned) if reshapes(step) => {
+                    let next = self.reshape(&owned, step);
+                    self.recycle(owned);
+                    next
+                }
+                Some(owned) => changed(owned, step),
             };
             current = Some(next);
         }
@@ -49,28 +55,6 @@ impl Scratch {
         let mut copy = self.blank(0, 0);
         copy.rgb.extend_from_slice(&picture.rgb);
         Picture { width: picture.width, height: picture.height, rgb: copy.rgb }
-    }
-
-    fn from_owned(&mut self, picture: Picture, step: &Step) -> Picture {
-        if let Some(change) = in_place(step) {
-            let mut picture = picture;
-            change(&mut picture);
-            return picture;
-        }
-        let next = self.reshape(&picture, step);
-        self.recycle(picture);
-        next
-    }
-
-    fn from_borrowed(&mut self, picture: &Picture, step: &Step) -> Picture {
-        match in_place(step) {
-            Some(change) => {
-                let mut copy = self.copy(picture);
-                change(&mut copy);
-                copy
-            }
-            None => self.reshape(picture, step),
-        }
     }
 
     /// The steps that make a picture of another size.
@@ -131,18 +115,24 @@ fn within(part: CropBox, picture: &Picture) -> CropBox {
     }
 }
 
-/// The steps that change pixels where they are.
-fn in_place(step: &Step) -> Option<Box<dyn Fn(&mut Picture)>> {
-    Some(match *step {
-        Step::Flip => Box::new(flip),
-        Step::Brightness(factor) => Box::new(move |p| colour::brightness(p, factor)),
-        Step::Contrast(factor) => Box::new(move |p| colour::contrast(p, factor)),
-        Step::Saturation(factor) => Box::new(move |p| colour::saturation(p, factor)),
-        Step::Hue(shift) => Box::new(move |p| colour::hue(p, shift)),
-        Step::Grayscale => Box::new(colour::grayscale),
-        Step::Blur(kernel, sigma) => Box::new(move |p| gaussian::blur(p, kernel, sigma)),
-        _ => return None,
-    })
+/// Whether a step makes a picture of another size.
+fn reshapes(step: &Step) -> bool {
+    matches!(step, Step::ResizeShorter(_) | Step::Resize(_) | Step::ResizedCrop(..) | Step::CenterCrop(_))
+}
+
+/// Carries out a step that changes pixels where they are.
+fn changed(mut picture: Picture, step: &Step) -> Picture {
+    match *step {
+        Step::Flip => flip(&mut picture),
+        Step::Brightness(factor) => colour::brightness(&mut picture, factor),
+        Step::Contrast(factor) => colour::contrast(&mut picture, factor),
+        Step::Saturation(factor) => colour::saturation(&mut picture, factor),
+        Step::Hue(shift) => colour::hue(&mut picture, shift),
+        Step::Grayscale => colour::grayscale(&mut picture),
+        Step::Blur(kernel_size, sigma) => gaussian::blur(&mut picture, kernel_size, sigma),
+        Step::ResizeShorter(_) | Step::Resize(_) | Step::ResizedCrop(..) | Step::CenterCrop(_) => {}
+    }
+    picture
 }
 
 fn flip(picture: &mut Picture) {
