@@ -7,7 +7,7 @@ use luthier_data::{
 };
 use luthier_model::{Model, from_huggingface};
 use luthier_plan::{
-    DataPlan, Machine, ModelPlan, Plan, ResolvedPrecision, Sample, Skipped, SplitPlan, resolve,
+    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Sample, Skipped, SplitPlan, resolve,
 };
 use luthier_recipe::{Data, Precision, Recipe};
 use luthier_torch::{bf16_is_fast, parse_device};
@@ -117,6 +117,7 @@ fn data_plan(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, Vec<Strin
     let mut notes = listing.notes.clone();
     let everything: Vec<u32> = (0..listing.samples.len() as u32).collect();
     let mut splits = Vec::new();
+    let mut found = None;
     if let Some(split) = data.split {
         let labels: Vec<u32> = listing.samples.iter().map(|(_, label)| *label).collect();
         let (train, valid) = stratified_split(&labels, split.valid, split.fold, seed)?;
@@ -125,16 +126,24 @@ fn data_plan(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, Vec<Strin
     } else {
         splits.push(split_plan("train", &root, &listing, &everything, true));
         if let Some(valid) = &data.valid {
-            let found = image_folder_like(&base.join(valid), &listing.classes, &options)?;
-            notes.extend(found.notes.clone());
-            let all: Vec<u32> = (0..found.samples.len() as u32).collect();
-            splits.push(split_plan("valid", &valid.to_string_lossy(), &found, &all, true));
+            let listed = image_folder_like(&base.join(valid), &listing.classes, &options)?;
+            notes.extend(listed.notes.clone());
+            let all: Vec<u32> = (0..listed.samples.len() as u32).collect();
+            splits.push(split_plan("valid", &valid.to_string_lossy(), &listed, &all, true));
+            found = Some(listed);
         }
     }
-    let chain = Chain::new(&data.transform.train)?;
-    Chain::new(&data.transform.eval)?.output_size()?;
-    chain.output_size()?;
-    notes.extend(chain.notes(&listing.sizes));
+    for (name, transforms) in [("train", &data.transform.train), ("eval", &data.transform.eval)] {
+        let chain = Chain::new(transforms)?;
+        chain.output_size()?;
+        refuse_padding(&chain, name, &listing)?;
+        if let Some(valid) = found.as_ref().filter(|_| name == "eval") {
+            refuse_padding(&chain, name, valid)?;
+        }
+        if name == "train" {
+            notes.extend(chain.notes(&listing.sizes));
+        }
+    }
     Ok((DataPlan { classes: listing.classes, splits }, notes))
 }
 
@@ -152,4 +161,14 @@ fn split_plan(name: &str, root: &str, listing: &Listing, indices: &[u32], skippe
         samples: indices.iter().map(sample).collect(),
         skipped: skipped.iter().map(skip).collect(),
     }
+}
+
+/// A crop that is larger than a picture would be filled up with black.
+fn refuse_padding(chain: &Chain, name: &str, listing: &Listing) -> Result<(), TrainError> {
+    let Some((at, picture)) = chain.first_padded(&listing.sizes) else { return Ok(()) };
+    let ((width, height), (path, _)) = (listing.sizes[picture], &listing.samples[picture]);
+    let what =
+        format!("`{path}` ({width} × {height}) is smaller than this crop, which would pad it with black");
+    let help = "put a `Resize` before it, or crop less";
+    Err(PlanError::at(format!("data.transform.{name}[{at}].size"), what).help(help).into())
 }

@@ -184,6 +184,24 @@ impl Chain {
         written
     }
 
+    /// The first transform that cuts out more than a picture has, and the first such picture, as indices: torchvision
+    /// pads it with black, which nobody wants and few notice.
+    pub fn first_padded(&self, sizes: &[(u32, u32)]) -> Option<(usize, usize)> {
+        let mut current = sizes.to_vec();
+        for (at, op) in self.ops.iter().enumerate() {
+            if let Transform::CenterCrop { size } = op {
+                let [height, width] = both(*size);
+                if let Some(small) = current.iter().position(|(w, h)| *w < width || *h < height) {
+                    return Some((at, small));
+                }
+            }
+            for size in &mut current {
+                *size = geometry::picture_size_after(op, *size);
+            }
+        }
+        None
+    }
+
     /// One sentence for each thing that pictures of these widths and heights make worth knowing.
     pub fn notes(&self, sizes: &[(u32, u32)]) -> Vec<String> {
         let mut notes = Vec::new();
