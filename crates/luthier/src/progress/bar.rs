@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Between two drawings: fast enough to look alive, slow enough to read and to cost nothing.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// Between two pictures of the spinner, which turns in a thread of its own while nothing is trained.
 const TURN: Duration = Duration::from_millis(120);
