@@ -30,8 +30,10 @@ weights: ## pretrained weights that the shipped recipes and tests use (17 MB, on
 test: setup weights ## every test that needs no Python package
 	@cargo test --workspace --quiet
 
-interop: build $(VENV)/ready ## files and numbers against torchvision, transformers and tensorboard
-	@LUTHIER=$(abspath $(LUTHIER)) $(VENV)/bin/python -m unittest discover -s tests/interop -v
+# the unoptimised build, which `make test` has made already: libtorch does the work in either
+interop: setup weights $(VENV)/ready ## files and numbers against torchvision, transformers and tensorboard
+	@cargo build --quiet -p luthier -p luthier-engine
+	@LUTHIER=$(abspath target/debug/luthier) $(VENV)/bin/python -m unittest discover -s tests/interop -v
 
 fixtures: $(VENV)/ready ## remake every fixture from the Python package that defines it
 	@for script in $$(git ls-files 'crates/*/tests/fixtures/*.py' 'tests/fixtures/*.py'); do echo $$script; $(VENV)/bin/python $$script || exit 1; done

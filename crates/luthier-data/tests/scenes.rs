@@ -382,7 +382,7 @@ fn a_full_folder_is_not_overwritten_by_accident() {
 
     let error = refused(&out, &options(9));
     assert_eq!(error.to_string(), format!("`{}` is not empty", out.display()));
-    assert!(miette::Diagnostic::help(&error).unwrap().to_string().contains("`force`"));
+    assert!(miette::Diagnostic::help(&error).unwrap().to_string().contains("`--force`"));
     assert_eq!(files(&out), before);
 
     rendered(&out, &SceneOptions { force: true, ..options(9) });

@@ -88,7 +88,7 @@ fn wrong_type(node: &Node, shape: &Shape, path: &str, faults: &mut Faults<'_>) {
                 Text::Set(_) => Some(format!("write a list, quoted for the shell: `--set '{path}={list}'`")),
             }
         }
-        _ => None,
+        _ => Some(format!("`luthier explain {}` says what it takes", explainable(path))),
     };
     let message = format!("`{path}` wants {}, found {}", wanted(shape), found(node));
     faults.push(&node.at, path, message, "", help);
@@ -298,4 +298,24 @@ fn collect_homes<'a>(
             _ => {}
         }
     }
+}
+
+/// The key, or the nearest table around it, as `luthier explain` knows it: `optim.groups.lr` for `optim.groups[0].lr`.
+fn explainable(path: &str) -> String {
+    let mut name = String::new();
+    let mut inside = false;
+    for letter in path.chars() {
+        match letter {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ if !inside => name.push(letter),
+            _ => {}
+        }
+    }
+    while crate::explain(&name).is_none()
+        && let Some(dot) = name.rfind('.')
+    {
+        name.truncate(dot);
+    }
+    name
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Run, resume, runner, timeless, train};
+use common::{Run, alone, resume, runner, timeless, train};
 use luthier_plan::{Event, Outcome, StepEnd};
 use luthier_train::TrainError;
 
@@ -125,9 +125,10 @@ fn a_run_that_diverges_names_what_is_not_finite_and_makes_no_update_of_it() {
 #[test]
 fn frozen_norms_keep_their_statistics_and_frozen_weights_their_values() {
     let sets = ["model.freeze=[\"layer1.*\", \"bn1.*\", \"conv1.*\"]", "train.epochs=1"];
-    let before = runner(&sets);
-    let start: Vec<(String, tch::Tensor)> =
-        before.model.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+    let start: Vec<(String, tch::Tensor)> = {
+        let _alone = alone();
+        runner(&sets).model.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+    };
     let run = train(&sets, None);
     let last = run.last();
     for (name, tensor) in start {

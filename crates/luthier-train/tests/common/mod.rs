@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use luthier_data::scenes::{SceneOptions, render};
 use luthier_plan::{Event, Listener, RunEnd, Wish};
@@ -81,6 +81,16 @@ impl Listener for Ear {
     }
 }
 
+/// Held while a model is made or trained: libtorch's generator is the process's, and tests that run in parallel would draw
+/// each other's numbers.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // small pictures: a second thread would wait more than work
+    luthier_torch::set_threads(1).unwrap();
+    guard
+}
+
 /// A run in its own folder.
 pub struct Run {
     pub folder: TempDir,
@@ -118,11 +128,7 @@ fn go(
     from: Option<&Checkpoint>,
     stop_after: Option<u64>,
 ) -> (Result<RunEnd, TrainError>, Vec<Event>) {
-    // libtorch's generator is the process's: runs in parallel would draw each other's numbers
-    static ALONE: Mutex<()> = Mutex::new(());
-    // small pictures: a second thread would wait more than work
-    luthier_torch::set_threads(1).unwrap();
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let ear = Ear { stop_after, ..Ear::default() };
     let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
     let stop = AtomicBool::new(false);
