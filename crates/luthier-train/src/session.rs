@@ -219,9 +219,9 @@ impl Sums {
 }
 
 fn due(every: Every, update: u64) -> bool {
-    matches!(every, Every::Steps(steps) if update % steps.max(1) == 0)
+    matches!(every, Every::Steps(steps) if update.is_multiple_of(steps.max(1)))
 }
 
 fn due_epoch(every: Every, epochs: u64) -> bool {
-    matches!(every, Every::Epochs(n) if epochs % n.max(1) == 0)
+    matches!(every, Every::Epochs(n) if epochs.is_multiple_of(n.max(1)))
 }
