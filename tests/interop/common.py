@@ -22,7 +22,6 @@ train = [
   { op = "Normalize", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] },
 ]
 eval = [
-  { op = "Resize", size = 72 },
   { op = "CenterCrop", size = 64 },
   { op = "Normalize", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] },
 ]

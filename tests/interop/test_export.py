@@ -13,8 +13,8 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from common import classes, luthier, pictures, run, workspace
 
+# a crop is the same to the byte in both; a resize may differ by one in 255, which is no fault of the weights
 CHAIN = transforms.Compose([
-    transforms.Resize(72),
     transforms.CenterCrop(64),
     transforms.ToTensor(),
     transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
