@@ -8,7 +8,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).with_name("interop-requirements.txt")
@@ -21,10 +20,10 @@ def main():
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not (ready.exists() and ready.read_text() == wanted):
         print(f"setting up PyTorch and its friends in {home}: 4.8 GB, once", file=sys.stderr, flush=True)
-        try:
-            venv.create(home, with_pip=True)
-        except subprocess.CalledProcessError:
-            sys.exit("error: Python cannot make virtual environments\n\nhint: `apt-get install python3-venv`")
+        if not (home / "bin" / "python").exists():
+            made = subprocess.run([sys.executable, "-m", "venv", home], capture_output=True, text=True)
+            if made.returncode:
+                sys.exit("error: Python cannot make virtual environments\n\nhint: `apt-get install python3-venv`")
         install = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         done = subprocess.run([*install, "-r", REQUIREMENTS])
         if done.returncode:
