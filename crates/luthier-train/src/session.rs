@@ -46,11 +46,10 @@ impl<'a> Session<'a> {
     /// Runs to the end.
     pub fn run(mut self) -> Result<RunEnd, TrainError> {
         self.tell(&Event::RunBegin { at: self.at() })?;
-        let end = self.epochs();
-        let outcome = match &end {
-            Ok(outcome) => *outcome,
-            Err(TrainError::Diverged { .. }) => Outcome::Diverged,
-            Err(_) => return Err(end.err().unwrap_or(TrainError::State("no error".into()))),
+        let (outcome, error) = match self.epochs() {
+            Ok(outcome) => (outcome, None),
+            Err(error @ TrainError::Diverged { .. }) => (Outcome::Diverged, Some(error)),
+            Err(error) => return Err(error),
         };
         let best = self.state.best;
         let run_end = RunEnd {
@@ -61,7 +60,7 @@ impl<'a> Session<'a> {
             seconds: self.seconds(),
         };
         self.tell(&Event::RunEnd(run_end.clone()))?;
-        end.map(|_| run_end)
+        error.map_or(Ok(run_end), Err)
     }
 
     fn epochs(&mut self) -> Result<Outcome, TrainError> {

@@ -35,6 +35,8 @@ fn arms(vary: &[String]) -> impl Iterator<Item = Option<&str>> {
     std::iter::once(None).chain(vary.iter().map(|change| Some(change.as_str())))
 }
 
+/// The changes of one arm: those of all arms, then its own, which may be several with `;` between them.
 fn sets(common: &[String], change: Option<&str>) -> Vec<String> {
-    common.iter().cloned().chain(change.map(ToString::to_string)).collect()
+    let own = change.into_iter().flat_map(|change| change.split(';')).map(|key| key.trim().to_string());
+    common.iter().cloned().chain(own).collect()
 }

@@ -205,7 +205,7 @@ pub struct CompareArgs {
     /// Train this recipe, as it is and once per `--vary`, and compare the runs
     #[arg(long, value_name = "RECIPE", requires = "vary")]
     pub train: Option<PathBuf>,
-    /// A change to the recipe that is one run of its own; may be repeated
+    /// A change to the recipe that is one run of its own, several keys with `;` between them; may be repeated
     #[arg(long, value_name = "KEY=VALUE", requires = "train")]
     pub vary: Vec<String>,
     /// Picture of all curves to write: FILE.svg, FILE.png and FILE.pdf
