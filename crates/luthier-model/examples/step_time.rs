@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use luthier_model::{Model, ModelError};
+use luthier_model::{Input, Model, ModelError};
 use luthier_recipe::Arch;
 use luthier_torch::{FlatBuffer, MemoryFormat, autocast, bf16_is_fast, set_threads, threads};
 use tch::{Device, Kind, Tensor};
@@ -29,6 +29,7 @@ fn median(format: MemoryFormat, bf16: bool) -> Result<f64, ModelError> {
     let buffer = FlatBuffer::new(&params, format)?;
     let momentum = buffer.grad().f_zeros_like()?;
     let x = format.apply(&Tensor::f_randn([BATCH, 3, 224, 224], (Kind::Float, Device::Cpu))?)?;
+    let x = Input::Pictures(x);
     let labels = Tensor::f_randint(10, [BATCH], (Kind::Int64, Device::Cpu))?;
 
     let mut seconds = Vec::new();

@@ -38,6 +38,30 @@ pub enum ModelError {
     #[error("a batch of pictures has the shape [N, 3, height, width], not {0:?}")]
     #[diagnostic(help("give RGB pictures, at least one, of at least one pixel"))]
     Input(Vec<i64>),
+    /// Pictures for a network of texts, or the other way round
+    #[error("the architecture computes on {wants}, and was given {given}")]
+    #[diagnostic(help(
+        "the `task` of the recipe decides what the data are: choose an architecture that fits"
+    ))]
+    OtherInput {
+        /// What the architecture computes on
+        wants: &'static str,
+        /// What it was given
+        given: &'static str,
+    },
+    /// Parts that are not there
+    #[error("`{arch}` has {count} parts, so {start}..{end} are not parts of it")]
+    #[diagnostic(help("parts are counted from 0, and run in order"))]
+    Parts {
+        /// The architecture
+        arch: &'static str,
+        /// How many parts it has
+        count: usize,
+        /// First one asked for
+        start: usize,
+        /// The one after the last one asked for
+        end: usize,
+    },
     /// BatchNorm has nothing to take statistics of
     #[error("the BatchNorm `{layer}` has one value per channel to take statistics of")]
     #[diagnostic(help(

@@ -1,12 +1,14 @@
 //! An architecture with its parameters.
 
+use std::ops::Range;
+
 use luthier_plan::{Patterns, Role, TensorPlan};
 use luthier_recipe::Arch;
 use luthier_torch::{channels_last, manual_seed, set_data};
 use tch::{Device, Kind, Tensor};
 
 use crate::arch::{self, Noise};
-use crate::{Builder, Entry, ModelError, Network, ParamStore, arch_name};
+use crate::{Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, arch_name};
 
 /// An architecture with its parameters.
 pub struct Model {
@@ -76,17 +78,56 @@ impl Model {
         Ok(Self { arch, net, store, head: arch::head(arch), device, classes: outputs })
     }
 
-    /// Pictures `[N, 3, H, W]`, normalised, to fp32 logits `[N, classes]`; see [`Network::forward`].
+    /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
     ///
     /// # Errors
-    /// `x` is no batch of pictures, or a BatchNorm has one value per channel to take statistics of.
-    pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
-        match x.size()[..] {
-            [batch, 3, height, width] if batch > 0 && height > 0 && width > 0 => {}
-            _ => return Err(ModelError::Input(x.size())),
+    /// The input is none of this architecture, or a BatchNorm has one value per channel to take statistics of.
+    pub fn forward(&self, input: &Input, train: bool) -> Result<Tensor, ModelError> {
+        let flow = self.begin(input)?;
+        Ok(self.run(0..self.parts().len(), flow, train)?.hidden)
+    }
+
+    /// The parts of the network, in the order they run; the last one makes logits.
+    pub fn parts(&self) -> &[Part] {
+        self.net.parts()
+    }
+
+    /// The part that a parameter or buffer belongs to, as an index into [`Model::parts`].
+    pub fn part_of(&self, name: &str) -> Option<usize> {
+        self.parts().iter().position(|part| part.owns(name))
+    }
+
+    /// Checks an input and makes it what the first part takes.
+    ///
+    /// # Errors
+    /// The input is none of this architecture.
+    pub fn begin(&self, input: &Input) -> Result<Flow, ModelError> {
+        self.net.begin(input)
+    }
+
+    /// Runs some parts on what the parts before them gave; the last part gives fp32 logits `[N, classes]`. In training,
+    /// normalisation layers that are trained use the batch's statistics and move the running ones, and dropout drops.
+    /// What `flow` holds is not changed.
+    ///
+    /// # Errors
+    /// There are no such parts, `flow` is not what the first of them takes, or a BatchNorm has one value per channel to
+    /// take statistics of.
+    pub fn run(&self, parts: Range<usize>, flow: Flow, train: bool) -> Result<Flow, ModelError> {
+        let count = self.parts().len();
+        if parts.start > parts.end || parts.end > count {
+            let (start, end) = (parts.start, parts.end);
+            return Err(ModelError::Parts { arch: arch_name(self.arch), count, start, end });
         }
-        // bf16 logits would cost the loss its digits
-        Ok(self.net.forward(x, train)?.f_to_kind(Kind::Float)?)
+        let logits = parts.contains(&(count - 1));
+        let mut flow = flow;
+        for part in parts {
+            flow = self.net.run(part, &flow, train)?;
+        }
+        if logits {
+            // bf16 logits would cost the loss its digits
+            flow.hidden = flow.hidden.f_to_kind(Kind::Float)?;
+        }
+        Ok(flow)
     }
 
     /// Number of classes.

@@ -84,7 +84,7 @@ fn a_frozen_batchnorm_keeps_its_statistics() {
     assert_eq!(model.trainable().count() + frozen.len(), model.parameters().count());
 
     let before: Vec<_> = model.store.entries().iter().map(|entry| entry.tensor.copy()).collect();
-    let logits = model.forward(&pictures(64, 2), true).unwrap();
+    let logits = common::logits(&model, &pictures(64, 2), true).unwrap();
     loss(&logits).backward();
     for (entry, before) in model.store.entries().iter().zip(&before) {
         let still = entry.tensor == *before;
@@ -121,7 +121,7 @@ fn what_is_no_batch_of_pictures_is_refused() {
             [&[2, 1, 64, 64], &[3, 64, 64], &[0, 3, 64, 64], &[2, 3, 0, 64], &[], &[1, 3, 8, 8, 8]];
         for shape in shapes {
             let x = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
-            let error = model.forward(&x, false).unwrap_err();
+            let error = common::logits(&model, &x, false).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("a batch of pictures has the shape [N, 3, height, width], not {shape:?}")
@@ -129,9 +129,9 @@ fn what_is_no_batch_of_pictures_is_refused() {
         }
         // however small, it is a picture
         for size in [1, 7, 33] {
-            assert_eq!(model.forward(&pictures(size, 2), false).unwrap().size(), [2, 3]);
+            assert_eq!(common::logits(&model, &pictures(size, 2), false).unwrap().size(), [2, 3]);
         }
-        let error = model.forward(&pictures(16, 1), true).unwrap_err();
+        let error = common::logits(&model, &pictures(16, 1), true).unwrap_err();
         assert!(matches!(error, ModelError::OneValue { .. }), "{error}");
     }
 }
@@ -153,13 +153,13 @@ fn training_is_noisy_where_the_architecture_is() {
     let x = pictures(32, 4);
     let model = new(Arch::EfficientnetLite0);
     let twice = |train| {
-        let [a, b] = [0, 1].map(|_| model.forward(&x, train).unwrap());
+        let [a, b] = [0, 1].map(|_| common::logits(&model, &x, train).unwrap());
         a == b
     };
     assert!(twice(false));
     assert!(!twice(true), "dropout and stochastic depth");
     let quiet = common::model(Arch::EfficientnetLite0);
-    let [a, b] = [0, 1].map(|_| quiet.forward(&x, true).unwrap());
+    let [a, b] = [0, 1].map(|_| common::logits(&quiet, &x, true).unwrap());
     assert_eq!(a, b);
 }
 
@@ -177,14 +177,15 @@ fn layout_and_bf16_change_digits_only() {
         let buffer = FlatBuffer::new(&params, MemoryFormat::ChannelsLast).unwrap();
 
         let x = pictures(96, 4);
-        let expected = plain.forward(&x, false).unwrap();
+        let expected = common::logits(&plain, &x, false).unwrap();
         loss(&expected).backward();
 
-        let logits = fast.forward(&channels_last(&x).unwrap(), false).unwrap();
+        let logits = common::logits(&fast, &channels_last(&x).unwrap(), false).unwrap();
         assert!(apart(&logits, &expected) < 1e-4, "{arch:?}: layout alone: {}", apart(&logits, &expected));
 
         let logits =
-            autocast(Device::Cpu, true, || fast.forward(&channels_last(&x).unwrap(), false)).unwrap();
+            autocast(Device::Cpu, true, || common::logits(&fast, &channels_last(&x).unwrap(), false))
+                .unwrap();
         assert_eq!(logits.kind(), Kind::Float);
         assert!(apart(&logits, &expected) < 0.02, "{arch:?}: {}", apart(&logits, &expected));
         loss(&logits).backward();
@@ -197,7 +198,8 @@ fn layout_and_bf16_change_digits_only() {
             assert!(apart < 0.4, "{arch:?}: gradient of {} off by {apart}", entry.name);
         }
 
-        let logits = autocast(Device::Cpu, true, || fast.forward(&channels_last(&x).unwrap(), true)).unwrap();
+        let logits =
+            autocast(Device::Cpu, true, || common::logits(&fast, &channels_last(&x).unwrap(), true)).unwrap();
         loss(&logits).backward();
         assert!(f64::try_from(buffer.grad().norm()).unwrap().is_finite());
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use luthier_model::Model;
+use luthier_model::{Input, Model};
 use luthier_plan::{Plan, ResolvedPrecision};
 use luthier_torch::autocast;
 use luthier_weights::Weights;
@@ -46,7 +46,8 @@ impl Runner {
     /// Logits in fp32 for a batch of inputs [N, 3, H, W].
     pub fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor, TrainError> {
         let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
-        let logits = autocast(self.device, bf16, || self.model.forward(input, train))?;
+        let input = Input::Pictures(input.shallow_clone());
+        let logits = autocast(self.device, bf16, || self.model.forward(&input, train))?;
         Ok(logits.f_to_kind(Kind::Float)?)
     }
 

@@ -9,9 +9,9 @@ use tch::{Kind, Tensor};
 
 use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
-use crate::{Builder, ModelError, Network};
+use crate::{Builder, Flow, Input, ModelError, Network, Part};
 
-use super::Noise;
+use super::{Noise, average, pictures};
 
 /// Share of the batch in the running statistics.
 const MOMENTUM: f64 = 1.0 - 0.99;
@@ -36,6 +36,7 @@ const FEATURES: i64 = 1280;
 
 /// The network, for pictures of any size; 32 pixels in are one pixel before the pooling.
 pub(crate) struct EfficientNetLite0 {
+    parts: Vec<Part>,
     stem: ConvNorm,
     blocks: Vec<Block>,
     last: ConvNorm,
@@ -47,6 +48,7 @@ impl EfficientNetLite0 {
     pub(crate) fn new(mut place: Builder<'_>, classes: i64, noise: Noise) -> Result<Self, ModelError> {
         let stem = ConvNorm::new(&mut place, ["_conv_stem", "_bn0"], conv(3, STEM, 3, 2))?;
         let total: i64 = STAGES.iter().map(|stage| stage.0).sum();
+        let mut parts = vec![Part::new("stem", &["_conv_stem", "_bn0"], false)];
         let mut blocks = Vec::new();
         let mut inputs = STEM;
         let mut index = 0_i32;
@@ -57,30 +59,47 @@ impl EfficientNetLite0 {
                 let skipped =
                     if noise.drop_connect { DROP_CONNECT * f64::from(index) / total as f64 } else { 0.0 };
                 let mut place = place.at("_blocks");
-                blocks.push(Block::new(place.at(index), [inputs, outputs], kernel, stride, expand, skipped)?);
+                let block = Block::new(place.at(index), [inputs, outputs], kernel, stride, expand, skipped)?;
+                parts.push(Part::layer(&format!("_blocks.{index}"), block.noisy()));
+                blocks.push(block);
                 inputs = outputs;
                 index += 1;
             }
         }
+        let dropout = noise.dropout.unwrap_or(DROPOUT);
+        parts.push(Part::new("_conv_head", &["_conv_head", "_bn1"], false));
+        parts.push(Part::layer("_fc", dropout > 0.0));
         Ok(Self {
+            parts,
             stem,
             blocks,
             last: ConvNorm::new(&mut place, ["_conv_head", "_bn1"], conv(inputs, FEATURES, 1, 1))?,
-            dropout: noise.dropout.unwrap_or(DROPOUT),
+            dropout,
             fc: Linear::new(place.at("_fc"), FEATURES, classes)?,
         })
     }
 }
 
 impl Network for EfficientNetLite0 {
-    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
-        let mut x = self.stem.forward(x, train)?.f_relu6_()?;
-        for block in &self.blocks {
-            x = block.forward(&x, train)?;
-        }
-        let x = self.last.forward(&x, train)?.f_relu6_()?;
-        let x = x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?;
-        self.fc.forward(&x.f_dropout(self.dropout, train)?)
+    fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    fn begin(&self, input: &Input) -> Result<Flow, ModelError> {
+        pictures(input)
+    }
+
+    fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError> {
+        let x = &flow.hidden;
+        let y = match part.checked_sub(1) {
+            None => self.stem.forward(x, train)?.f_relu6_()?,
+            Some(index) => match self.blocks.get(index) {
+                Some(block) => block.forward(x, train)?,
+                None if index == self.blocks.len() => average(&self.last.forward(x, train)?.f_relu6_()?)?,
+                None => self.fc.forward(&x.f_dropout(self.dropout, train)?)?,
+            },
+        };
+        Ok(flow.with(y))
     }
 }
 
@@ -118,6 +137,11 @@ impl Block {
         })
     }
 
+    /// It draws random numbers in training.
+    fn noisy(&self) -> bool {
+        self.residual && self.skipped > 0.0
+    }
+
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
         let mut y = match &self.expand {
             Some(expand) => self.depthwise.forward(&expand.forward(x, train)?.f_relu6_()?, train)?,
@@ -127,7 +151,7 @@ impl Block {
         if !self.residual {
             return Ok(y);
         }
-        if train && self.skipped > 0.0 {
+        if train && self.noisy() {
             y = drop_connect(&y, self.skipped)?;
         }
         Ok(y.f_add_(x)?)

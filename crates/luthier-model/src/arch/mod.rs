@@ -1,8 +1,9 @@
 //! Architectures, one file each.
 
 use luthier_recipe::Arch;
+use tch::Tensor;
 
-use crate::{Builder, ModelError, Network};
+use crate::{Builder, Flow, Input, ModelError, Network};
 
 pub(crate) mod efficientnet_lite0;
 pub(crate) mod resnet;
@@ -47,4 +48,22 @@ pub(crate) fn has_dropout(arch: Arch) -> bool {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => false,
         Arch::EfficientnetLite0 => true,
     }
+}
+
+/// The beginning of a network for pictures.
+pub(crate) fn pictures(input: &Input) -> Result<Flow, ModelError> {
+    let Input::Pictures(x) = input else {
+        return Err(ModelError::OtherInput { wants: "pictures", given: input.kind() });
+    };
+    match x.size()[..] {
+        [batch, 3, height, width] if batch > 0 && height > 0 && width > 0 => {
+            Ok(Flow::plain(x.shallow_clone()))
+        }
+        _ => Err(ModelError::Input(x.size())),
+    }
+}
+
+/// Mean over the pixels: `[N, C, H, W]` to `[N, C]`.
+fn average(x: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
 }

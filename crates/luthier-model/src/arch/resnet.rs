@@ -5,7 +5,9 @@ use tch::Tensor;
 
 use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
-use crate::{Builder, ModelError, Network};
+use crate::{Builder, Flow, Input, ModelError, Network, Part};
+
+use super::{average, pictures};
 
 /// What the depths differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub(crate) const RESNET50: Shape = Shape { blocks: [3, 4, 6, 3], bottleneck: tru
 
 /// A ResNet for pictures of any size; 32 pixels in are one pixel before the pooling.
 pub(crate) struct ResNet {
+    parts: Vec<Part>,
     stem: ConvNorm,
     blocks: Vec<Block>,
     fc: Linear,
@@ -30,6 +33,7 @@ pub(crate) struct ResNet {
 impl ResNet {
     pub(crate) fn new(mut place: Builder<'_>, shape: Shape, classes: i64) -> Result<Self, ModelError> {
         let stem = ConvNorm::new(&mut place, ["conv1", "bn1"], [3, 64], 7, 2)?;
+        let mut parts = vec![Part::new("stem", &["conv1", "bn1"], false)];
         let mut blocks = Vec::new();
         let mut inputs = 64;
         for ((stage, count), channels) in (1..).zip(shape.blocks).zip([64, 128, 256, 512]) {
@@ -39,20 +43,38 @@ impl ResNet {
                 let block = Block::new(place.at(index), shape.bottleneck, inputs, channels, stride)?;
                 inputs = block.outputs;
                 blocks.push(block);
+                parts.push(Part::layer(&format!("layer{stage}.{index}"), false));
             }
         }
-        Ok(Self { stem, blocks, fc: Linear::new(place.at("fc"), inputs, classes)? })
+        parts.push(Part::layer("fc", false));
+        Ok(Self { parts, stem, blocks, fc: Linear::new(place.at("fc"), inputs, classes)? })
     }
 }
 
 impl Network for ResNet {
-    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
-        let x = self.stem.forward(x, train)?.f_relu_()?;
-        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
-        for block in &self.blocks {
-            x = block.forward(&x, train)?;
-        }
-        self.fc.forward(&x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+    fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    fn begin(&self, input: &Input) -> Result<Flow, ModelError> {
+        pictures(input)
+    }
+
+    fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError> {
+        let x = &flow.hidden;
+        let y = match part.checked_sub(1) {
+            None => {
+                let x = self.stem.forward(x, train)?.f_relu_()?;
+                x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?
+            }
+            Some(index) => match self.blocks.get(index) {
+                // the last block gives what the head reads: 49 times less for whoever keeps it
+                Some(block) if index + 1 == self.blocks.len() => average(&block.forward(x, train)?)?,
+                Some(block) => block.forward(x, train)?,
+                None => self.fc.forward(x)?,
+            },
+        };
+        Ok(flow.with(y))
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use luthier_model::Model;
+use luthier_model::{Input, Model, ModelError};
 use luthier_recipe::Arch;
 use tch::{Device, Kind, Tensor};
 
@@ -49,6 +49,11 @@ pub fn pictures(size: i64, batch: i64) -> Tensor {
     let count = usize::try_from(batch * 3 * size * size).unwrap();
     let values: Vec<f32> = numbers("pictures", count).into_iter().map(|u| (2.0 * u) as f32).collect();
     Tensor::from_slice(&values).reshape([batch, 3, size, size])
+}
+
+/// Logits of pictures.
+pub fn logits(model: &Model, pictures: &Tensor, train: bool) -> Result<Tensor, ModelError> {
+    model.forward(&Input::Pictures(pictures.shallow_clone()), train)
 }
 
 /// Decides weights that the formula replaces.
