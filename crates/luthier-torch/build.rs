@@ -47,6 +47,7 @@ fn build() -> Result<(), String> {
         .define("_GLIBCXX_USE_CXX11_ABI", Some(abi.as_str()))
         .file("src/shim.cpp")
         .file("src/fused.cpp")
+        .file("src/packed.cpp")
         .try_compile("luthier_torch_shim")
         .map_err(|error| {
             format!(

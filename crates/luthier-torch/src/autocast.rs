@@ -16,6 +16,21 @@ pub fn autocast<T>(device: Device, enabled: bool, body: impl FnOnce() -> T) -> T
     body()
 }
 
+/// Whether this thread is in a region where autocast is on for that kind of device.
+pub fn autocast_enabled(device: Device) -> bool {
+    code(device).is_some_and(ffi::autocast_enabled)
+}
+
+/// The shim's number for a kind of device; `None` for one without autocast.
+fn code(device: Device) -> Option<i32> {
+    match device {
+        Device::Cpu => Some(0),
+        Device::Cuda(_) => Some(1),
+        Device::Mps => Some(2),
+        Device::Vulkan => None,
+    }
+}
+
 /// An autocast region that ends when this is dropped; see [`autocast`].
 #[must_use = "the region ends when the guard is dropped"]
 #[derive(Debug)]
@@ -28,14 +43,8 @@ pub struct AutocastGuard {
 impl AutocastGuard {
     /// Enters a region. A device without autocast (Vulkan) gives a region that changes nothing.
     pub fn new(device: Device, enabled: bool) -> Self {
-        let code = match device {
-            Device::Cpu => Some(0),
-            Device::Cuda(_) => Some(1),
-            Device::Mps => Some(2),
-            Device::Vulkan => None,
-        };
-        let entered =
-            code.and_then(|code| ffi::autocast_enter(code, enabled).ok().map(|before| (code, before)));
+        let entered = code(device)
+            .and_then(|code| ffi::autocast_enter(code, enabled).ok().map(|before| (code, before)));
         Self { entered, _not_send: PhantomData }
     }
 }

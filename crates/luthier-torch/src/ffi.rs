@@ -15,6 +15,7 @@ unsafe extern "C" {
         dtype_before: *mut i8,
     ) -> *mut c_char;
     fn luthier_autocast_leave(device: i32, enabled_before: bool, dtype_before: i8) -> *mut c_char;
+    fn luthier_autocast_enabled(device: i32) -> bool;
     fn luthier_channels_last(input: *const c_void, output: *mut *mut c_void) -> *mut c_char;
     fn luthier_set_grad(variable: *const c_void, grad: *const c_void) -> *mut c_char;
     fn luthier_set_interop_threads(count: i32) -> *mut c_char;
@@ -50,6 +51,11 @@ pub(crate) fn autocast_enter(device: i32, enabled: bool) -> Result<Before, Torch
 pub(crate) fn autocast_leave(device: i32, before: Before) -> Result<(), TorchError> {
     // SAFETY: plain values; `before` came from `autocast_enter`, so its dtype is one.
     taken(unsafe { luthier_autocast_leave(device, before.enabled, before.dtype) })
+}
+
+pub(crate) fn autocast_enabled(device: i32) -> bool {
+    // SAFETY: a plain value; it reads a thread-local setting.
+    unsafe { luthier_autocast_enabled(device) }
 }
 
 pub(crate) fn channels_last(input: &Tensor) -> Result<Tensor, TorchError> {

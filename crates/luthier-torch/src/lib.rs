@@ -4,6 +4,7 @@
 //! - [`channels_last`] and [`view_at`]: memory formats;
 //! - [`set_grad`], [`set_data`]: what a parameter and its gradient stand on;
 //! - [`fused_sgd`], [`fused_adam`]: libtorch's fused update kernels;
+//! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor, their gradients in another;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
@@ -20,15 +21,18 @@ mod flat;
 mod fused;
 mod grad;
 mod layout;
+#[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
+mod packed;
 mod threads;
 
-pub use autocast::{AutocastGuard, autocast};
+pub use autocast::{AutocastGuard, autocast, autocast_enabled};
 pub use device::{bf16_is_fast, parse_device};
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};
 pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
+pub use packed::{PackedLinear, Then};
 pub use threads::{interop_threads, manual_seed, set_interop_threads, set_threads, threads};
 
 /// The version of libtorch that the bindings are made for.

@@ -68,6 +68,8 @@ char *luthier_autocast_leave(int32_t device, bool enabled_before, int8_t dtype_b
   });
 }
 
+bool luthier_autocast_enabled(int32_t device) { return at::autocast::is_autocast_enabled(device_type(device)); }
+
 char *luthier_channels_last(void *input, void **output) {
   return guarded([&] { *output = new at::Tensor(tensor(input).contiguous(at::MemoryFormat::ChannelsLast)); });
 }
