@@ -1,11 +1,13 @@
 //! Building a network names its parameters.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use luthier_plan::Role;
 use luthier_torch::TorchError;
 use tch::{Device, Kind, Tensor};
 
+use crate::switches::Switches;
 use crate::{Entry, ModelError, ParamStore};
 
 /// How a parameter starts.
@@ -14,6 +16,8 @@ pub enum Init {
     /// Normal with variance 2 / fan-out, for layers before a ReLU (He et al. 2015, torchvision's choice). Fan-out is
     /// counted as PyTorch does, over all output channels also where the convolution has groups
     KaimingNormal,
+    /// Normal with this deviation
+    Normal(f64),
     /// Uniform in ±bound
     Uniform(f64),
     /// The same number everywhere
@@ -27,23 +31,30 @@ pub struct Builder<'a> {
     prefix: String,
     device: Device,
     draw: bool,
+    switches: Arc<Switches>,
 }
 
 impl<'a> Builder<'a> {
     /// The root of a store. Values are drawn from libtorch's CPU generator, so they are the same on every device.
     pub fn new(store: &'a mut ParamStore, device: Device) -> Self {
-        Self { store, prefix: String::new(), device, draw: true }
+        Self { store, prefix: String::new(), device, draw: true, switches: Arc::default() }
     }
 
     /// The root of a store whose values do not matter: memory is reserved and never touched.
     pub(crate) fn shapes_only(store: &'a mut ParamStore) -> Self {
-        Self { store, prefix: String::new(), device: Device::Cpu, draw: false }
+        Self { draw: false, ..Self::new(store, Device::Cpu) }
     }
 
     /// The place `name` below this one.
     pub fn at(&mut self, name: impl Display) -> Builder<'_> {
         let prefix = self.full(&name);
-        Builder { store: self.store, prefix, device: self.device, draw: self.draw }
+        let (device, draw, switches) = (self.device, self.draw, self.switches());
+        Builder { store: self.store, prefix, device, draw, switches }
+    }
+
+    /// What can be switched while the model is in use.
+    pub(crate) fn switches(&self) -> Arc<Switches> {
+        Arc::clone(&self.switches)
     }
 
     /// The name of this place.
@@ -105,6 +116,7 @@ impl<'a> Builder<'a> {
                 let deviation = (2.0 / fan_out as f64).sqrt();
                 tensor.f_normal_(0.0, deviation)?
             }
+            Init::Normal(deviation) => tensor.f_normal_(0.0, deviation)?,
             Init::Uniform(bound) => tensor.f_uniform_(-bound, bound)?,
             Init::Constant(value) => tensor.f_fill_(value)?,
         };

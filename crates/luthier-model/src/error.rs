@@ -1,11 +1,12 @@
 //! What can be wrong with a model.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use luthier_plan::{LoadReport, PlanError};
 use luthier_torch::TorchError;
 use miette::Diagnostic;
-use tch::TchError;
+use tch::{Kind, TchError};
 use thiserror::Error;
 
 /// What can be wrong with a model.
@@ -71,10 +72,126 @@ pub enum ModelError {
         /// Name of the layer
         layer: String,
     },
-    /// A freeze pattern matches nothing
-    #[error("the freeze pattern `{pattern}` matches no parameter of `{arch}`")]
+    /// No texts
+    #[error("a batch of texts has no text in it")]
+    #[diagnostic(help("give at least one"))]
+    NoTexts,
+    /// A text without tokens
+    #[error("text {text} of the batch, counted from 0, has no tokens")]
+    #[diagnostic(help("give it the tokenizer's token for the end of a text, or leave it out"))]
+    EmptyText {
+        /// Its number in the batch
+        text: usize,
+    },
+    /// A text that is too long
+    #[error(
+        "text {text} of the batch, counted from 0, has {length} tokens, and the model has positions for {positions}"
+    )]
+    #[diagnostic(help("cut texts at {positions} tokens"))]
+    LongText {
+        /// Its number in the batch
+        text: usize,
+        /// Its tokens
+        length: i64,
+        /// Tokens of the longest that the model takes
+        positions: i64,
+    },
+    /// A token that is not in the vocabulary
+    #[error("there is no token {id}: the model's vocabulary has {vocabulary}, counted from 0")]
+    #[diagnostic(help("the tokenizer is another model's: use the one that came with the weights"))]
+    UnknownToken {
+        /// Its id
+        id: i64,
+        /// Tokens that there are
+        vocabulary: i64,
+    },
+    /// Tokens that are not packed
+    #[error(
+        "packed tokens are one row of int64, as long as their lengths together, {lengths}; these are {shape:?} of {kind:?}"
+    )]
+    #[diagnostic(help("`Tokens::pack` makes them"))]
+    Packing {
+        /// Shape of the ids
+        shape: Vec<i64>,
+        /// Their type
+        kind: Kind,
+        /// Sum of the lengths
+        lengths: i64,
+    },
+    /// A flow of a text without its lengths
+    #[error("the lengths of the texts are missing from what runs through the model")]
+    #[diagnostic(help("`Flow::packed` puts them beside it"))]
+    NoLayout,
+    /// A config for an architecture that has none
+    #[error("`{arch}` has one shape, and takes no config")]
+    #[diagnostic(help("leave `model.config` out"))]
+    NoConfig {
+        /// The architecture
+        arch: &'static str,
+    },
+    /// A pooling for an architecture of pictures
+    #[error("`{arch}` sees pictures, and has no tokens to choose from")]
+    #[diagnostic(help("leave `model.pool` out"))]
+    NoPool {
+        /// The architecture
+        arch: &'static str,
+    },
+    /// A config that cannot be read
+    #[error("cannot read the config `{}`: {why}", path.display())]
+    #[diagnostic(help("`model.config` is a `config.json` as `transformers` writes it"))]
+    ConfigFile {
+        /// Where
+        path: PathBuf,
+        /// What about it
+        why: String,
+    },
+    /// A config that asks for what is not there
+    #[error("the config's `{key}` cannot be {value}: {why}")]
+    #[diagnostic(help(
+        "the file is the `config.json` that came with the weights, or the one that `model.config` names"
+    ))]
+    Config {
+        /// The key
+        key: String,
+        /// Its value, as JSON
+        value: String,
+        /// What is wrong with it
+        why: String,
+    },
+    /// A config of other weights
+    #[error("the config says `{key}` = {value}, and the weights are others: {why}")]
     #[diagnostic(help("{help}"))]
-    FreezesNothing {
+    ConfigMismatch {
+        /// The key
+        key: &'static str,
+        /// What it says
+        value: i64,
+        /// What the weights say, and which tensor
+        why: String,
+        /// What to do
+        help: String,
+    },
+    /// No head that makes words
+    #[error("the architecture has no language-model head")]
+    #[diagnostic(help("`gpt2` has one"))]
+    NoLanguageModel,
+    /// What `transformers` lacks
+    #[error("`transformers` has no `{arch}`{}", pool.as_ref().map(|pool| format!(" that pools by `{pool}`")).unwrap_or_default())]
+    #[diagnostic(help(
+        "export the weights alone: the tensors keep the names of the architecture's own package"
+    ))]
+    NotInTransformers {
+        /// The architecture
+        arch: &'static str,
+        /// What it reads of a text
+        pool: Option<String>,
+    },
+    /// A pattern matches nothing
+    #[error("the {what} pattern `{pattern}` matches no parameter of `{arch}`")]
+    #[diagnostic(help("{help}"))]
+    MatchesNothing {
+        /// `freeze` or `train`
+        what: &'static str,
         /// As given
         pattern: String,
         /// The architecture

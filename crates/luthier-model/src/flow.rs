@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+use crate::Layout;
+
 /// What runs from part to part of a network.
 #[derive(Debug)]
 pub struct Flow {
-    /// Activations. Of pictures, as convolutions have them. Of texts: the ids `[total]` before the first part, then
-    /// `[total, D]`, the sequences one after the other; where one position of each is read, the last block gives that
-    /// one alone, `[N, D]`
+    /// Activations. Of pictures, as convolutions have them, and what is left of them after the last block, `[N, C]`. Of
+    /// texts: the ids `[total]` before the first part, then `[total, D]`, the sequences one after the other; where the
+    /// head reads one position of each, the last block gives that one alone, `[N, D]`
     pub hidden: Tensor,
-    /// Where the sequences lie in `hidden`, as they were at the beginning; `None` for pictures
+    /// Where the sequences lie in `hidden`, or lay at the beginning; `None` for pictures
     pub layout: Option<Arc<Layout>>,
 }
 
@@ -21,33 +23,14 @@ impl Flow {
         Self { hidden, layout: None }
     }
 
+    /// Activations of sequences of these lengths.
+    pub fn packed(hidden: Tensor, lengths: Vec<i64>) -> Self {
+        Self { hidden, layout: Some(Arc::new(Layout::new(lengths))) }
+    }
+
     /// Other activations of the same inputs.
     #[must_use]
     pub fn with(&self, hidden: Tensor) -> Self {
         Self { hidden, layout: self.layout.clone() }
-    }
-}
-
-/// Where the sequences of a packed batch lie. It is a function of their lengths alone, so activations that were kept
-/// can be put together anew: `Layout::new` with their lengths is all that belongs to them.
-#[derive(Debug)]
-pub struct Layout {
-    lengths: Vec<i64>,
-}
-
-impl Layout {
-    /// Of sequences that lie one after the other.
-    pub fn new(lengths: Vec<i64>) -> Self {
-        Self { lengths }
-    }
-
-    /// Tokens of each sequence.
-    pub fn lengths(&self) -> &[i64] {
-        &self.lengths
-    }
-
-    /// Tokens of all sequences.
-    pub fn total(&self) -> i64 {
-        self.lengths.iter().sum()
     }
 }

@@ -5,24 +5,34 @@
 
 mod arch;
 mod builder;
+mod config;
 mod error;
 mod facts;
 mod flow;
+mod freeze;
 mod huggingface;
 mod input;
 pub mod layers;
+mod layout;
 mod load;
+mod mismatch;
 mod model;
 mod network;
+mod pool;
+mod spec;
 mod store;
+mod switches;
 
 pub use builder::{Builder, Init};
+pub use config::{config_of, read_config};
 pub use error::{ModelError, Unmatched};
 pub use facts::{ARCHS, Facts, arch_name, facts};
-pub use flow::{Flow, Layout};
+pub use flow::Flow;
 pub use huggingface::{from_huggingface, huggingface_config, huggingface_name, huggingface_preprocessor};
 pub use input::{Input, Tokens};
+pub use layout::Layout;
 pub use load::tensor_of;
 pub use model::Model;
 pub use network::{Network, Part};
+pub use spec::Spec;
 pub use store::{Entry, ParamStore};

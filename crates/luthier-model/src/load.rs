@@ -7,12 +7,17 @@ use luthier_recipe::Arch;
 use luthier_weights::{Dtype, RawTensor, Weights};
 use tch::{Kind, Tensor};
 
-use crate::arch::{self, Noise};
-use crate::{ARCHS, Builder, Entry, Model, ModelError, ParamStore, Unmatched, arch_name};
+use crate::arch::{self, Options};
+use crate::mismatch::mismatch;
+use crate::{ARCHS, Builder, Entry, Model, ModelError, ParamStore, Unmatched, arch_name, from_huggingface};
+
+/// BERT's pooler is part of a classifier, and of few files.
+const POOLER: &str = "pooler.";
 
 impl Model {
-    /// Copies weights into the model and says what matched. The head is expected to differ: where it is missing or of
-    /// another shape, it stays as it is. A `num_batches_tracked` may be missing: old files have none.
+    /// Copies weights into the model and says what matched; names of `transformers` are read, too. The head is expected
+    /// to differ: where it is missing or of another shape, it stays as it is, and so does a pooler where the file has
+    /// none. A `num_batches_tracked` may be missing: old files have none.
     ///
     /// `allow_unmatched` are patterns of other tensors that may be missing, unexpected or of another shape.
     ///
@@ -20,9 +25,11 @@ impl Model {
     /// Something else does not match; nothing was copied then. Or a pattern is none.
     pub fn load(&mut self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
         let allowed = Patterns::new(allow_unmatched, "model.allow_unmatched")?;
+        let weights = &self.adapted(weights);
         let head = format!("{}.", self.head);
         let mut report = compare(self.store.entries(), weights);
-        let is_head = |name: &str| name.starts_with(&head);
+        let no_pooler = !weights.tensors.keys().any(|name| name.starts_with(POOLER));
+        let is_head = |name: &str| name.starts_with(&head) || no_pooler && name.starts_with(POOLER);
         let unmatched = Unmatched(LoadReport {
             missing: without(&report.missing, |name| is_head(name) || allowed.first(name).is_some()),
             unexpected: without(&report.unexpected, |name| is_head(name) || allowed.first(name).is_some()),
@@ -49,6 +56,7 @@ impl Model {
             })
             .cloned()
             .collect();
+        report.notes.clone_from(&weights.notes);
         report.missing.retain(|name| !is_head(name));
         report.wrong_shape.retain(|(name, ..)| !is_head(name));
         Ok(report)
@@ -59,10 +67,17 @@ impl Model {
     /// # Errors
     /// Something does not match; nothing was copied then.
     pub fn load_strict(&mut self, weights: &Weights) -> Result<LoadReport, ModelError> {
+        let weights = &self.adapted(weights);
         let report = compare(self.store.entries(), weights);
         self.refuse(Unmatched(report.clone()), weights)?;
         self.copy(weights)?;
         Ok(report)
+    }
+
+    /// The weights under our names.
+    fn adapted(&self, weights: &Weights) -> Weights {
+        let names: Vec<String> = self.store.entries().iter().map(|entry| entry.name.clone()).collect();
+        from_huggingface(self.arch, &names, weights.clone())
     }
 
     fn refuse(&self, unmatched: Unmatched, weights: &Weights) -> Result<(), ModelError> {
@@ -70,11 +85,31 @@ impl Model {
         if missing.is_empty() && unexpected.is_empty() && wrong_shape.is_empty() {
             return Ok(());
         }
-        let help = match better_fit(self.arch, weights)? {
+        if let Some(error) = mismatch(self, &unmatched.0, weights) {
+            return Err(error);
+        }
+        let help = match self.better_fit(weights)? {
             Some(other) => format!("these look like the weights of `{}`", arch_name(other)),
             None => "if that is meant to be so, name the tensors in `model.allow_unmatched`".to_owned(),
         };
         Err(ModelError::Unmatched { arch: arch_name(self.arch), unmatched: Box::new(unmatched), help })
+    }
+
+    /// The architecture whose tensors the file has more of than of this one's: the largest share counts.
+    fn better_fit(&self, weights: &Weights) -> Result<Option<Arch>, ModelError> {
+        let own = share(self.store.entries(), self.head, weights);
+        let mut best = (own, None);
+        for candidate in ARCHS.into_iter().filter(|&candidate| candidate != self.arch) {
+            let mut store = ParamStore::default();
+            arch::build(candidate, Builder::shapes_only(&mut store), 1, &Options::default())?;
+            let names: Vec<String> = store.entries().iter().map(|entry| entry.name.clone()).collect();
+            let theirs = from_huggingface(candidate, &names, weights.clone());
+            let other = share(store.entries(), arch::head(candidate), &theirs);
+            if other.0 * best.0.1 > best.0.0 * other.1 {
+                best = (other, Some(candidate));
+            }
+        }
+        Ok(best.1)
     }
 
     fn copy(&self, weights: &Weights) -> Result<(), ModelError> {
@@ -146,37 +181,22 @@ pub fn tensor_of(name: &str, raw: &RawTensor) -> Result<Tensor, ModelError> {
     Ok(Tensor::f_from_data_size(&raw.bytes, &shape(raw), kind)?)
 }
 
-/// The architecture whose tensors, the head left out, the file has more of than of `arch`'s: the largest share counts.
-fn better_fit(arch: Arch, weights: &Weights) -> Result<Option<Arch>, ModelError> {
-    let share = |candidate: Arch| -> Result<(usize, usize), ModelError> {
-        let mut store = ParamStore::default();
-        let noise = Noise { dropout: None, drop_connect: false };
-        arch::build(candidate, Builder::shapes_only(&mut store), 1, noise)?;
-        let head = format!("{}.", arch::head(candidate));
-        let body: HashMap<&str, &Entry> = store
-            .entries()
-            .iter()
-            .filter(|entry| !entry.name.starts_with(&head))
-            .map(|entry| (entry.name.as_str(), entry))
-            .collect();
-        let theirs = weights.tensors.iter().filter(|(name, _)| !name.starts_with(&head));
-        let (mut fit, mut total) = (0, body.len());
-        for (name, raw) in theirs {
-            match body.get(name.as_str()) {
-                Some(entry) if same_shape(entry, raw) => fit += 1,
-                Some(_) => {}
-                None => total += 1,
-            }
-        }
-        Ok((fit, total))
-    };
-    let own = share(arch)?;
-    let mut best = (own, None);
-    for candidate in ARCHS.into_iter().filter(|&candidate| candidate != arch) {
-        let other = share(candidate)?;
-        if other.0 * best.0.1 > best.0.0 * other.1 {
-            best = (other, Some(candidate));
+/// How many tensors of a file fit a model, and of how many in both, the head left out.
+fn share(entries: &[Entry], head: &str, weights: &Weights) -> (usize, usize) {
+    let head = format!("{head}.");
+    let body: HashMap<&str, &Entry> = entries
+        .iter()
+        .filter(|entry| !entry.name.starts_with(&head))
+        .map(|entry| (entry.name.as_str(), entry))
+        .collect();
+    let theirs = weights.tensors.iter().filter(|(name, _)| !name.starts_with(&head));
+    let (mut fit, mut total) = (0, body.len());
+    for (name, raw) in theirs {
+        match body.get(name.as_str()) {
+            Some(entry) if same_shape(entry, raw) => fit += 1,
+            Some(_) => {}
+            None => total += 1,
         }
     }
-    Ok(best.1)
+    (fit, total)
 }

@@ -1,14 +1,20 @@
 //! An architecture with its parameters.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use luthier_plan::{Patterns, Role, TensorPlan};
-use luthier_recipe::Arch;
+use luthier_plan::{Role, TensorPlan};
+use luthier_recipe::{Arch, Pool};
 use luthier_torch::{channels_last, manual_seed, set_data};
+use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::arch::{self, Noise};
-use crate::{Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, arch_name};
+use crate::arch::{self, Options};
+use crate::config::TextConfig;
+use crate::switches::Switches;
+use crate::{
+    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, pool,
+};
 
 /// An architecture with its parameters.
 pub struct Model {
@@ -18,11 +24,14 @@ pub struct Model {
     pub net: Box<dyn Network>,
     /// Its parameters and buffers
     pub store: ParamStore,
-    /// Name of the layer that makes logits: its tensors are `{head}.weight` and `{head}.bias`
+    /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`
     pub head: &'static str,
     /// Where its tensors are
     pub device: Device,
     classes: i64,
+    pool: Option<Pool>,
+    pub(crate) text: Option<TextConfig>,
+    switches: Arc<Switches>,
 }
 
 impl std::fmt::Debug for Model {
@@ -36,12 +45,21 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// A model with random weights, decided by `seed` alone. `dropout` is the architecture's own if `None`.
+    /// A model with random weights, decided by `seed` alone.
     ///
     /// Seeds libtorch's generator, which is the process's.
     ///
     /// # Errors
-    /// There are no classes, the dropout is no probability or the architecture has none, or memory runs out.
+    /// There are no classes, the dropout is no probability or the architecture has none, the config asks for what is
+    /// not there, something is given that is not for this architecture, or memory runs out.
+    pub fn build(spec: &Spec, seed: u64, device: Device) -> Result<Self, ModelError> {
+        Self::with_options(spec.arch, spec.classes, &spec.options()?, seed, device)
+    }
+
+    /// As [`Model::build`], with the architecture's own config and pooling. `dropout` is its own if `None`.
+    ///
+    /// # Errors
+    /// As [`Model::build`].
     pub fn new(
         arch: Arch,
         classes: u64,
@@ -49,33 +67,38 @@ impl Model {
         seed: u64,
         device: Device,
     ) -> Result<Self, ModelError> {
-        if let Some(rate) = dropout {
-            if !(0.0..1.0).contains(&rate) {
-                return Err(ModelError::Dropout(rate));
-            }
-            if !arch::has_dropout(arch) {
-                return Err(ModelError::NoDropout { arch: arch_name(arch) });
-            }
-        }
-        Self::build(arch, classes, Noise { dropout, drop_connect: true }, seed, device)
+        Self::build(&Spec { dropout, ..Spec::new(arch, classes) }, seed, device)
     }
 
     /// As [`Model::new`], without dropout and stochastic depth: training is then a function of the weights and the
-    /// pictures.
+    /// inputs.
     ///
     /// # Errors
     /// There are no classes, or memory runs out.
     pub fn without_noise(arch: Arch, classes: u64, seed: u64, device: Device) -> Result<Self, ModelError> {
-        Self::build(arch, classes, Noise { dropout: Some(0.0), drop_connect: false }, seed, device)
+        let options = Spec::new(arch, classes).options()?;
+        let text = options.text.map(|text| text.with_dropout(0.0));
+        let options = Options { dropout: Some(0.0), whole_depth: true, text, ..options };
+        Self::with_options(arch, classes, &options, seed, device)
     }
 
-    fn build(arch: Arch, classes: u64, noise: Noise, seed: u64, device: Device) -> Result<Self, ModelError> {
+    fn with_options(
+        arch: Arch,
+        classes: u64,
+        options: &Options,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, ModelError> {
         let outputs =
             i64::try_from(classes).ok().filter(|&count| count > 0).ok_or(ModelError::Classes(classes))?;
         manual_seed(seed);
         let mut store = ParamStore::default();
-        let net = arch::build(arch, Builder::new(&mut store, device), outputs, noise)?;
-        Ok(Self { arch, net, store, head: arch::head(arch), device, classes: outputs })
+        let place = Builder::new(&mut store, device);
+        let switches = place.switches();
+        let net = arch::build(arch, place, outputs, options)?;
+        let pool = arch.reads_text().then(|| options.pool.unwrap_or(pool::own(arch)));
+        let text = options.text.clone();
+        Ok(Self { arch, net, store, head: arch::head(arch), device, classes: outputs, pool, text, switches })
     }
 
     /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
@@ -130,9 +153,53 @@ impl Model {
         Ok(flow)
     }
 
+    /// Packed texts to scores of each token's successor, fp32 `[total, vocabulary]`: the language-model head, which is
+    /// tied to the table of embeddings, instead of the classifier.
+    ///
+    /// # Errors
+    /// The architecture has no such head, or the tokens are none of it.
+    pub fn next_tokens(&self, tokens: Tokens, train: bool) -> Result<Tensor, ModelError> {
+        let flow = self.begin(&Input::Tokens(tokens))?;
+        Ok(self.net.next_tokens(&flow, train)?.f_to_kind(Kind::Float)?)
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> i64 {
         self.classes
+    }
+
+    /// What of a text the head reads; `None` for pictures.
+    pub fn pool(&self) -> Option<Pool> {
+        self.pool
+    }
+
+    /// Number of token ids; `None` for pictures. A tokenizer may have fewer, not more.
+    pub fn vocab_size(&self) -> Option<i64> {
+        self.text.as_ref().map(TextConfig::vocabulary)
+    }
+
+    /// Tokens of the longest text; `None` for pictures.
+    pub fn positions(&self) -> Option<i64> {
+        self.text.as_ref().map(TextConfig::positions)
+    }
+
+    /// The configuration of a text model, as `config.json` has it; `None` for pictures. With it, [`Model::build`] makes
+    /// the same model again.
+    pub fn config(&self) -> Option<Value> {
+        self.text.as_ref().map(TextConfig::to_json)
+    }
+
+    /// Switches the exact shortcut of the last block off or on again: where the head reads one token of a text, it
+    /// computes keys and values of all tokens, and all else of that one alone. On at first.
+    pub fn set_shortcuts(&self, on: bool) {
+        self.switches.set_shortcuts(on);
+    }
+
+    /// Whether linear layers keep bf16 copies of frozen weights, for use under autocast, which otherwise casts a frozen
+    /// weight at every use. Off at first. A copy takes two bytes per scalar; it is made at its first use, and dropped
+    /// at the next one after the weight was loaded, changed or unfrozen.
+    pub fn keep_bf16_of_frozen(&self, on: bool) {
+        self.switches.set_keeps_bf16(on);
     }
 
     /// What a gradient could move, in order, frozen or not.
@@ -158,32 +225,6 @@ impl Model {
         self.store.entries().iter().map(plan).collect()
     }
 
-    /// Takes the parameters that match a pattern out of training, for good, and returns their names. A BatchNorm whose
-    /// scale is frozen keeps its statistics.
-    ///
-    /// # Errors
-    /// A pattern is none, or matches no parameter; nothing is frozen then.
-    pub fn freeze(&self, patterns: &[String]) -> Result<Vec<String>, ModelError> {
-        let compiled = Patterns::new(patterns, "model.freeze")?;
-        if let Some((_, pattern)) = compiled.unused(self.names()).first() {
-            return Err(ModelError::FreezesNothing {
-                pattern: (*pattern).to_owned(),
-                arch: arch_name(self.arch),
-                help: near(pattern, self.names()),
-            });
-        }
-        let mut frozen = Vec::new();
-        for entry in self.parameters().filter(|entry| compiled.first(&entry.name).is_some()) {
-            let _ = entry.tensor.shallow_clone().f_requires_grad_(false)?;
-            frozen.push(entry.name.clone());
-        }
-        Ok(frozen)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.parameters().map(|entry| entry.name.as_str())
-    }
-
     /// Lays the convolutions' kernels out with the channels side by side, which is fastest for pictures that lie so.
     ///
     /// # Errors
@@ -200,26 +241,4 @@ impl Model {
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.store.entries().iter().map(|entry| (entry.name.clone(), entry.tensor.detach())).collect()
     }
-}
-
-/// Says which names are nearest to a pattern.
-fn near<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> String {
-    const FEW: usize = 3;
-    // A pattern stands for a layer more often than for a tensor: compare with the names' beginnings, too.
-    let word = pattern.trim_end_matches('*').trim_end_matches('.');
-    let mut candidates: Vec<(usize, &str)> = Vec::new();
-    for name in names {
-        let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
-        for prefix in ends.filter_map(|end| name.get(..end)) {
-            if !candidates.iter().any(|(_, seen)| *seen == prefix) {
-                candidates.push((strsim::damerau_levenshtein(word, prefix), prefix));
-            }
-        }
-    }
-    candidates.sort_by_key(|(distance, _)| *distance);
-    let names: Vec<_> = candidates.iter().take(FEW).map(|(_, name)| format!("`{name}`")).collect();
-    format!(
-        "near are {}; `*` matches anything, dots included, so `layer1.*` is a whole layer",
-        names.join(", ")
-    )
 }

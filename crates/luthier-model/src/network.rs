@@ -1,5 +1,7 @@
 //! What a model computes, as a sequence of named parts.
 
+use tch::Tensor;
+
 use crate::{Flow, Input, ModelError};
 
 /// A part of a network: what can be run, cached, frozen and looked at by itself.
@@ -54,4 +56,13 @@ pub trait Network: Send {
     /// # Errors
     /// The shape of `flow` does not fit.
     fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError>;
+
+    /// What [`Network::begin`] gives to scores of each token's successor, `[total, vocabulary]`, without the classifier.
+    ///
+    /// # Errors
+    /// The architecture has no language-model head, or `flow` is not what the first part takes.
+    fn next_tokens(&self, flow: &Flow, train: bool) -> Result<Tensor, ModelError> {
+        let _ = (flow, train);
+        Err(ModelError::NoLanguageModel)
+    }
 }

@@ -34,12 +34,15 @@ fn names_are_those_of_recipes() {
 
 #[test]
 fn sizes_are_the_published_ones() {
-    // parameters with 1000 classes, as torchvision's and the package's manuals give them
+    // parameters with 1000 classes, as torchvision's, the package's and transformers' manuals give them
     for (arch, millions) in [
         (Arch::Resnet18, 11_689_512),
         (Arch::Resnet34, 21_797_672),
         (Arch::Resnet50, 25_557_032),
         (Arch::EfficientnetLite0, 4_652_008),
+        // without their heads, and with them
+        (Arch::Gpt2, 124_439_808 + 768 * 1000),
+        (Arch::Bert, 109_482_240 + 769 * 1000),
     ] {
         let model = Model::new(arch, 1000, None, SEED, Device::Cpu).unwrap();
         let scalars: usize = model.parameters().map(|entry| entry.tensor.numel()).sum();
@@ -108,7 +111,7 @@ fn a_pattern_that_freezes_nothing_is_an_error() {
     assert!(help.starts_with("near are `layer1`"), "{help}");
     assert_eq!(model.trainable().count(), model.parameters().count(), "nothing was frozen");
     // statistics are no parameters: to freeze them alone would do nothing
-    assert!(matches!(model.freeze(&patterns(&["*.running_mean"])), Err(ModelError::FreezesNothing { .. })));
+    assert!(matches!(model.freeze(&patterns(&["*.running_mean"])), Err(ModelError::MatchesNothing { .. })));
     assert!(matches!(model.freeze(&patterns(&["layer[1"])), Err(ModelError::Pattern(_))));
     assert!(model.freeze(&[]).unwrap().is_empty());
 }

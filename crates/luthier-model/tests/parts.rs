@@ -4,7 +4,7 @@
 mod common;
 
 use common::pictures;
-use luthier_model::{ARCHS, Flow, Input, Model, ModelError, Tokens};
+use luthier_model::{ARCHS, Flow, Input, Model, ModelError, Spec, Tokens};
 use luthier_recipe::Arch;
 use tch::{Device, Tensor};
 
@@ -42,9 +42,14 @@ fn parts_have_the_names_of_their_layers() {
             "layer4.1", "fc"
         ]
     );
+    let model = common::model(Arch::Gpt2);
+    assert_eq!(names(&model), ["embeddings", "h.0", "h.1", "h.2", "head"]);
+    let model = common::model(Arch::Bert);
+    let expected = ["embeddings", "encoder.layer.0", "encoder.layer.1", "encoder.layer.2", "head"];
+    assert_eq!(names(&model), expected);
     // a name that only begins like a layer is not below it
-    assert_eq!(model.part_of("layer1.0"), Some(1));
-    assert_eq!(model.part_of("layer1.01.weight"), None);
+    assert_eq!(model.part_of("encoder.layer.1"), Some(2));
+    assert_eq!(model.part_of("encoder.layer.11.output.dense.bias"), None);
 }
 
 #[test]
@@ -61,6 +66,13 @@ fn what_is_noisy_says_so() {
         .chain(["_fc".into()]);
     let model = Model::new(Arch::EfficientnetLite0, 3, None, 1, Device::Cpu).unwrap();
     assert_eq!(noisy(&model), expected.collect::<Vec<_>>());
+    // GPT-2 has no dropout before its head
+    for (arch, last) in [(Arch::Gpt2, "h.2"), (Arch::Bert, "head")] {
+        assert!(noisy(&common::model(arch)).is_empty());
+        let spec = Spec { dropout: None, ..common::spec(arch, 3) };
+        let noisy = noisy(&Model::build(&spec, 1, Device::Cpu).unwrap());
+        assert_eq!((noisy[0].as_str(), noisy.last().unwrap().as_str()), ("embeddings", last));
+    }
 }
 
 #[test]
@@ -70,7 +82,7 @@ fn part_by_part_is_all_at_once() {
         for train in [false, true] {
             // two of them: training moves running statistics
             let [whole, parted] = [0, 1].map(|_| common::model(arch));
-            let input = || Input::Pictures(pictures(64, 2));
+            let input = || common::input(arch);
             let expected = whole.forward(&input(), train).unwrap();
             let mut flow = parted.begin(&input()).unwrap();
             let mut kept: Vec<(Tensor, Tensor)> = Vec::new();
@@ -114,6 +126,8 @@ fn what_is_not_there_is_not_run() {
         assert!(error.to_string().contains("has 10 parts"), "{error}");
     }
     assert_eq!(model.run(3..3, flow(), false).unwrap().hidden, pictures(32, 1));
+    let error = common::model(Arch::Bert).forward(&common::input(Arch::Resnet18), false).unwrap_err();
+    assert_eq!(error.to_string(), "the architecture computes on text, and was given pictures");
     let tokens = Input::Tokens(Tokens::pack(&[vec![1_u32, 2]]).unwrap());
     let error = model.forward(&tokens, false).unwrap_err();
     assert_eq!(error.to_string(), "the architecture computes on pictures, and was given text");

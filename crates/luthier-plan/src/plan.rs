@@ -110,6 +110,9 @@ pub struct LoadReport {
     pub unexpected: Vec<String>,
     /// In both, with different shapes: name, shape in the file, shape in the model
     pub wrong_shape: Vec<(String, Vec<i64>, Vec<i64>)>,
+    /// What was left out or read under another name, as sentences
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One parameter or buffer.

@@ -215,13 +215,26 @@ fn train() -> impl Strategy<Value = Train> {
 }
 
 fn recipe() -> impl Strategy<Value = Recipe> {
-    let arch = select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0]);
-    let patterns = || prop::collection::vec(text(), 0..3);
-    let model = (arch, text(), patterns(), patterns(), prop::option::of(share())).prop_map(
-        |(arch, weights, freeze, allow_unmatched, dropout)| Model {
+    let patterns = |least| prop::collection::vec(text(), least..3);
+    // what is trained is named, or what is not
+    let chosen = prop_oneof![
+        patterns(0).prop_map(|freeze| (freeze, None)),
+        patterns(1).prop_map(|train| (Vec::new(), Some(train))),
+    ];
+    let pool = select(vec![Pool::LastToken, Pool::Cls, Pool::Mean]);
+    let arch = prop_oneof![
+        select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0])
+            .prop_map(|arch| (arch, None, None)),
+        (select(vec![Arch::Gpt2, Arch::Bert]), prop::option::of(text()), prop::option::of(pool)),
+    ];
+    let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
+        |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
             arch,
             weights,
+            config,
+            pool,
             freeze,
+            train,
             allow_unmatched,
             dropout,
         },

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use luthier::args::{ExportArgs, ExportFormat};
 use luthier::voice::{Blame, Failure, Sentence, Voice};
-use luthier_model::{huggingface_config, huggingface_name, huggingface_preprocessor};
+use luthier_model::{ModelError, huggingface_config, huggingface_name, huggingface_preprocessor};
 use luthier_recipe::{Size, Transform};
 use luthier_train::Runner;
 
@@ -44,11 +44,15 @@ fn safetensors(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failur
 
 fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
     let arch = runner.plan.recipe.model.arch;
-    let Some(config) = huggingface_config(arch, &runner.plan.data.classes) else {
-        return Err(Failure::misuse(
-            format!("`transformers` has no `{}`", runner.plan.model.arch),
-            "export with `--to safetensors`: the tensors keep the names of the architecture's own package",
-        ));
+    let config = match huggingface_config(&runner.model, &runner.plan.data.classes, None) {
+        Ok(config) => config,
+        Err(error @ ModelError::NotInTransformers { .. }) => {
+            return Err(Failure::misuse(
+                error.to_string(),
+                "export with `--to safetensors`: the tensors keep the names of the architecture's own package",
+            ));
+        }
+        Err(error) => return Err(error).or_subject(),
     };
     runner.write_weights(weights, |name| huggingface_name(arch, name)).or_subject()?;
     json(&dir.join("config.json"), &config)?;

@@ -11,7 +11,7 @@ use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
 use crate::{Builder, Flow, Input, ModelError, Network, Part};
 
-use super::{Noise, average, pictures};
+use super::{Options, average, pictures};
 
 /// Share of the batch in the running statistics.
 const MOMENTUM: f64 = 1.0 - 0.99;
@@ -45,7 +45,7 @@ pub(crate) struct EfficientNetLite0 {
 }
 
 impl EfficientNetLite0 {
-    pub(crate) fn new(mut place: Builder<'_>, classes: i64, noise: Noise) -> Result<Self, ModelError> {
+    pub(crate) fn new(mut place: Builder<'_>, classes: i64, options: &Options) -> Result<Self, ModelError> {
         let stem = ConvNorm::new(&mut place, ["_conv_stem", "_bn0"], conv(3, STEM, 3, 2))?;
         let total: i64 = STAGES.iter().map(|stage| stage.0).sum();
         let mut parts = vec![Part::new("stem", &["_conv_stem", "_bn0"], false)];
@@ -57,7 +57,7 @@ impl EfficientNetLite0 {
                 let stride = if repeat == 0 { stride } else { 1 };
                 #[expect(clippy::cast_precision_loss, reason = "sixteen blocks")]
                 let skipped =
-                    if noise.drop_connect { DROP_CONNECT * f64::from(index) / total as f64 } else { 0.0 };
+                    if options.whole_depth { 0.0 } else { DROP_CONNECT * f64::from(index) / total as f64 };
                 let mut place = place.at("_blocks");
                 let block = Block::new(place.at(index), [inputs, outputs], kernel, stride, expand, skipped)?;
                 parts.push(Part::layer(&format!("_blocks.{index}"), block.noisy()));
@@ -66,7 +66,7 @@ impl EfficientNetLite0 {
                 index += 1;
             }
         }
-        let dropout = noise.dropout.unwrap_or(DROPOUT);
+        let dropout = options.dropout.unwrap_or(DROPOUT);
         parts.push(Part::new("_conv_head", &["_conv_head", "_bn1"], false));
         parts.push(Part::layer("_fc", dropout > 0.0));
         Ok(Self {

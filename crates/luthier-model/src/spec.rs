@@ -1,0 +1,58 @@
+//! What is to be built.
+
+use luthier_recipe::{Arch, Pool};
+use serde_json::Value;
+
+use crate::arch::{self, Options};
+use crate::config::TextConfig;
+use crate::{ModelError, arch_name};
+
+/// What is to be built: all that decides a model's computation, but its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Architecture
+    pub arch: Arch,
+    /// Number of classes
+    pub classes: u64,
+    /// Rate of every dropout; the architecture's or the config's own if `None`
+    pub dropout: Option<f64>,
+    /// The `config.json` of a text model, see [`read_config`](crate::read_config); the architecture's first published
+    /// size if `None`
+    pub config: Option<Value>,
+    /// What of a text the head reads; the architecture's own if `None`
+    pub pool: Option<Pool>,
+}
+
+impl Spec {
+    /// All else is the architecture's own.
+    pub fn new(arch: Arch, classes: u64) -> Self {
+        Self { arch, classes, dropout: None, config: None, pool: None }
+    }
+
+    /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it.
+    pub fn of(asked: &luthier_recipe::Model, classes: u64, config: Option<Value>) -> Self {
+        Self { arch: asked.arch, classes, dropout: asked.dropout, config, pool: asked.pool }
+    }
+
+    /// What a network is built with.
+    pub(crate) fn options(&self) -> Result<Options, ModelError> {
+        let arch = arch_name(self.arch);
+        if let Some(rate) = self.dropout {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(ModelError::Dropout(rate));
+            }
+            if !arch::has_dropout(self.arch) {
+                return Err(ModelError::NoDropout { arch });
+            }
+        }
+        if self.pool.is_some() && !self.arch.reads_text() {
+            return Err(ModelError::NoPool { arch });
+        }
+        let text = TextConfig::of(self.arch, self.config.as_ref())?;
+        let text = match self.dropout {
+            Some(rate) => text.map(|text| text.with_dropout(rate)),
+            None => text,
+        };
+        Ok(Options { dropout: self.dropout, whole_depth: false, text, pool: self.pool })
+    }
+}

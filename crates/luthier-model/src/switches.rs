@@ -1,0 +1,36 @@
+//! What can be switched while a model is in use.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Switches that a model and its layers share.
+#[derive(Debug)]
+pub(crate) struct Switches {
+    shortcuts: AtomicBool,
+    keeps_bf16: AtomicBool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self { shortcuts: AtomicBool::new(true), keeps_bf16: AtomicBool::new(false) }
+    }
+}
+
+impl Switches {
+    /// The last block computes what the head reads, and no more.
+    pub(crate) fn shortcuts(&self) -> bool {
+        self.shortcuts.load(Relaxed)
+    }
+
+    pub(crate) fn set_shortcuts(&self, on: bool) {
+        self.shortcuts.store(on, Relaxed);
+    }
+
+    /// Frozen weights are kept in bf16, too.
+    pub(crate) fn keeps_bf16(&self) -> bool {
+        self.keeps_bf16.load(Relaxed)
+    }
+
+    pub(crate) fn set_keeps_bf16(&self, on: bool) {
+        self.keeps_bf16.store(on, Relaxed);
+    }
+}
