@@ -7,10 +7,15 @@ pub mod picture;
 mod random;
 pub mod scan;
 pub mod scenes;
+mod table;
 pub mod transforms;
 
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like, pictures_in};
 pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};
 pub use order::{SplitError, epoch_order, stratified_split};
 pub use picture::{Limits, Picture, PictureError};
+pub use table::{
+    Column, Counts, Row, RowFault, Skipped, Table, TableError, TableFormat, TableOptions, read_table,
+    read_table_like,
+};
 pub use transforms::{Chain, SampleKey, TransformError};
