@@ -131,7 +131,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The labels in row order; what [`split`](crate::split) and [`undersample`](crate::undersample) want.
+    /// The labels in row order; what [`stratified_parts`](crate::stratified_parts) and [`undersample`](crate::undersample) want.
     pub fn labels(&self) -> Vec<u32> {
         self.rows.iter().map(|row| row.label).collect()
     }
