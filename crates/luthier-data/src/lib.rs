@@ -10,6 +10,7 @@ pub mod scan;
 pub mod scenes;
 mod split;
 mod table;
+mod tokens;
 pub mod transforms;
 
 pub use balance::{oversample, undersample};
@@ -22,4 +23,5 @@ pub use table::{
     Column, Counts, Row, RowFault, Skipped, Table, TableError, TableFormat, TableOptions, read_table,
     read_table_like,
 };
+pub use tokens::{EncodeOptions, Encoded, TextTokenizer, TokensError};
 pub use transforms::{Chain, SampleKey, TransformError};
