@@ -1,6 +1,10 @@
 //! Apache Parquet: two columns, row group by row group.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use ::parquet::{
     basic::Type as Physical,
@@ -33,15 +37,35 @@ pub(super) fn read(
     let file = open(path)?;
     let hash = hash_of(path, &file)?;
     let broken = |error: ParquetError| not_parquet(path, &error);
-    let reader = SerializedFileReader::new(file).map_err(broken)?;
-    let schema = reader.metadata().file_metadata().schema_descr();
-    let leaves = leaves(path, schema, options)?;
-    let mut line = 0;
-    for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group).map_err(broken)?;
-        read_group(group.as_ref(), leaves, &mut line, rows, &broken)?;
+    // a last resort: of some thousand damaged files a few make the decoder panic. The rows are dropped with the error
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let reader = SerializedFileReader::new(file).map_err(broken)?;
+        check_places(&reader).map_err(broken)?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let leaves = leaves(path, schema, options)?;
+        let mut line = 0;
+        for group in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(group).map_err(broken)?;
+            read_group(group.as_ref(), leaves, &mut line, rows, &broken)?;
+        }
+        Ok(hash)
+    }));
+    read.unwrap_or_else(|_| {
+        Err(broken(ParquetError::General("it is damaged, and the decoder gave up on it".to_owned())))
+    })
+}
+
+/// The decoder trusts these numbers, and panics where one is negative.
+fn check_places(reader: &SerializedFileReader<File>) -> Result<(), ParquetError> {
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    for column in columns {
+        let offsets = [column.dictionary_page_offset().unwrap_or(0), column.data_page_offset()];
+        let sizes = [column.compressed_size(), column.num_values()];
+        if offsets.into_iter().chain(sizes).any(|number| number < 0) {
+            return Err(ParquetError::General("a column lies before the file begins".to_owned()));
+        }
     }
-    Ok(hash)
+    Ok(())
 }
 
 fn read_group(

@@ -17,6 +17,8 @@ use super::{
 
 /// GPT-2's vocabulary and merges, as transformers and as OpenAI name them.
 const GPT2_FILES: [[&str; 2]; 2] = [["vocab.json", "merges.txt"], ["encoder.json", "vocab.bpe"]];
+/// BERT's vocabulary.
+const BERT_FILE: &str = "vocab.txt";
 /// Classes that are GPT-2's tokenizer, and those that are BERT's, in lower case.
 const GPT2_CLASSES: [&str; 1] = ["gpt2"];
 const BERT_CLASSES: [&str; 4] = ["bert", "distilbert", "electra", "mobilebert"];
@@ -27,7 +29,10 @@ pub(super) fn open(path: &Path) -> Result<TextTokenizer, TokensError> {
     }
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let config = Config::read(folder)?;
-    let file = if path.is_dir() { folder.join("tokenizer.json") } else { path.to_owned() };
+    // one of the vocabulary files stands for the folder that it is in
+    let vocabulary = |name: &str| GPT2_FILES.as_flattened().contains(&name) || name == BERT_FILE;
+    let whole = path.is_dir() || path.file_name().and_then(|name| name.to_str()).is_some_and(vocabulary);
+    let file = if whole { folder.join("tokenizer.json") } else { path.to_owned() };
     if file.is_file() {
         let inner = Tokenizer::from_file(&file).map_err(|e| unreadable(&file, e.as_ref()))?;
         let kind = kind_of(&inner);
@@ -45,7 +50,7 @@ pub(super) fn open(path: &Path) -> Result<TextTokenizer, TokensError> {
             (false, false) => {}
         }
     }
-    if folder.join("vocab.txt").is_file() {
+    if folder.join(BERT_FILE).is_file() {
         return bert(folder, &config);
     }
     Err(TokensError::NoTokenizer { path: folder.to_owned() })
@@ -75,8 +80,8 @@ fn gpt2(
 
 /// The tokenizer of BERT: words and punctuation, cut into the longest pieces that the vocabulary has.
 fn bert(folder: &Path, config: &Config) -> Result<TextTokenizer, TokensError> {
-    right_class(folder, config, &BERT_CLASSES, "vocab.txt")?;
-    let path = folder.join("vocab.txt");
+    right_class(folder, config, &BERT_CLASSES, BERT_FILE)?;
+    let path = folder.join(BERT_FILE);
     let broken = |e: tokenizers::Error| unreadable(&path, e.as_ref());
     let token = |key| config.token(key, Kind::Bert).unwrap_or_default();
     let model = WordPiece::from_file(&path.to_string_lossy())

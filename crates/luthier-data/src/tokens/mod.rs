@@ -50,7 +50,8 @@ pub struct Encoded {
 
 impl TextTokenizer {
     /// Reads a tokenizer: a `tokenizer.json`, or a folder with one, or else with GPT-2's `vocab.json` and `merges.txt`
-    /// (`encoder.json` and `vocab.bpe` are the same), or BERT's `vocab.txt`. Special tokens are those that
+    /// (`encoder.json` and `vocab.bpe` are the same), or BERT's `vocab.txt`; one of these files
+    /// stands for its folder. Special tokens are those that
     /// `tokenizer_config.json` and `special_tokens_map.json` beside it name.
     ///
     /// # Errors
