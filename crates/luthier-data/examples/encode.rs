@@ -1,5 +1,5 @@
 //! Tokenizes the lines of a file and prints the seconds, once for each line of standard input: the Luthier half of
-//! `benches/peers/tokenize.py`. With the word `ids` on a line it prints the ids of each text instead.
+//! `benches/peers/tokens.py`. With the word `ids` on a line it prints the ids of each text instead.
 //!
 //!     encode TOKENIZER FILE REPEATS THREADS
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]

@@ -4,6 +4,7 @@ mod collect;
 mod columns;
 mod csv;
 mod delimited;
+mod duplicates;
 mod error;
 mod jsonl;
 mod labels;
@@ -16,6 +17,7 @@ use std::path::Path;
 use luthier_recipe::OnError;
 use serde::{Deserialize, Serialize};
 
+pub use duplicates::{DuplicateTexts, SharedTexts, SplitRows, duplicate_texts};
 pub use error::{RowFault, TableError};
 
 use collect::Collector;

@@ -1,6 +1,6 @@
 """Texts to ids: Luthier against transformers' fast tokenizer, with GPT-2's and MiniLM's vocabularies.
 
-    python benches/peers/tokenize.py FILE [--repeats 10] [--rounds 9]
+    python benches/peers/tokens.py FILE [--repeats 10] [--rounds 9]
 
 Every line of the file is a text; the file is taken `--repeats` times over, as one batch. Both sides are processes that
 have read their vocabulary and encoded the batch once before the clock starts, with the same number of threads, and
@@ -29,6 +29,9 @@ def serve(kind, folder, file, repeats):
     from transformers import AutoTokenizer, GPT2Tokenizer
 
     tokenizer = (GPT2Tokenizer if (folder / "merges.txt").exists() else AutoTokenizer).from_pretrained(folder)
+    # `encode_batch_fast` would do what the file was saved with; transformers sets its own at each call
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
     lines = file.read_text().split("\n")[:-1]
     texts = lines * repeats
     for word in sys.stdin:
@@ -100,17 +103,19 @@ def compare(name, package, binary, args, file, work):
         for side in sides.values():
             side.ask("warm")
         times = {side: [] for side in sides}
-        tokens = 0
+        counted = set()
         for _ in range(args.rounds):
             for side, process in sides.items():
                 seconds, tokens = process.ask("go")[0].split()
                 times[side].append(float(seconds))
+                counted.add(int(tokens))
+        [tokens] = counted
         for process in sides.values():
             process.end()
         mid = {side: statistics.median(values) for side, values in times.items()}
         print(f"\n{name}, {lines * args.repeats} texts, {tokens} tokens, threads {threads}; the ids of all lines are the same")
         for side, seconds in mid.items():
-            print(f"  {side:18} {seconds:.3f} s   {int(tokens) / seconds / 1e6:.2f} M tokens/s   n={args.rounds}")
+            print(f"  {side:18} {seconds:.3f} s   {tokens / seconds / 1e6:.2f} M tokens/s   n={args.rounds}")
         print(f"  ratio              {mid['transformers'] / mid['Luthier']:.2f}x   (bar 1.0)")
         print(f"  to tokenizers      {mid['tokenizers alone'] / mid['Luthier']:.2f}x")
 
