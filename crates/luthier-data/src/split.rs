@@ -200,7 +200,7 @@ fn train_on_every_class(table: &mut [[usize; 3]]) {
 /// How many samples each part gets: whole numbers that add up, by the largest remainder.
 fn sizes(samples: usize, shares: Shares) -> Result<[usize; 3], SplitError> {
     let list = shares.list();
-    if list.iter().any(|share| !(*share >= 0.0)) || (list.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
+    if !list.iter().all(|share| *share >= 0.0) || (list.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
         let Shares { train, valid, test } = shares;
         return Err(SplitError::Shares { train, valid, test });
     }

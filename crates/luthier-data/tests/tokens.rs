@@ -107,7 +107,7 @@ fn the_truncation_and_padding_of_who_saved_it_are_dropped() {
 
 #[test]
 fn special_tokens_are_those_of_transformers() {
-    let seen = |t: &TextTokenizer| (Some(t.vocab_size() as u32), t.pad(), t.eos(), t.cls(), t.sep());
+    let seen = |t: &TextTokenizer| [Some(t.vocab_size() as u32), t.pad(), t.eos(), t.cls(), t.sep()];
     let cases = [
         ("bpe-saved", "bpe"),
         ("bpe-files", "bpe"),
@@ -116,8 +116,7 @@ fn special_tokens_are_those_of_transformers() {
         ("wordpiece-cased-files", "wordpiece, cased"),
     ];
     for (name, what) in cases {
-        let expected: (Option<u32>, Option<u32>, Option<u32>, Option<u32>, Option<u32>) =
-            serde_json::from_value(EXPECTED["specials"][what].clone()).unwrap();
+        let expected: [Option<u32>; 5] = serde_json::from_value(EXPECTED["specials"][what].clone()).unwrap();
         assert_eq!(seen(&open(name)), expected, "{name}");
     }
     assert_eq!(open("bpe-saved").token_id("<|endoftext|>"), Some(600));
