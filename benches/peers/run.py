@@ -2,7 +2,7 @@
 """Luthier beside PyTorch, in one run: A and B take turns, medians are printed as ratios.
 
     make bench                     everything
-    benches/peers/run.py CASE…     resnet18, start, loader
+    benches/peers/run.py CASE…     resnet18, start, loader, tokens
 
 A ratio above 1 means that Luthier is faster (or smaller). Keep the output, dated, in benches/results/.
 """
@@ -172,8 +172,17 @@ def loader(work):
     subprocess.run([sys.executable, str(HERE / "loader.py"), str(folder)], check=True, env=ENV)
 
 
+def tokens(work):
+    base = os.environ.get("LUTHIER_SHARED_DATA")
+    file = (Path(base) if base else ROOT.parent / "shared" / "data") / "sms-spam" / "SMSSpamCollection"
+    if not file.is_file():
+        print("\nTokenizing: skipped, the SMS messages are not here")
+        return
+    subprocess.run([sys.executable, str(HERE / "tokens.py"), str(file)], check=True)
+
+
 def main():
-    cases = {"resnet18": resnet18, "start": start, "loader": loader}
+    cases = {"resnet18": resnet18, "start": start, "loader": loader, "tokens": tokens}
     wanted = sys.argv[1:] or list(cases)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     print(f"{datetime.date.today()}  {cpu}, {os.cpu_count()} cores, {platform.system()}")

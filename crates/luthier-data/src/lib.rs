@@ -1,5 +1,6 @@
 //! Data sets, transforms, samplers and the loader. Knows no tensors.
 
+mod balance;
 mod folder;
 mod loader;
 mod order;
@@ -7,10 +8,20 @@ pub mod picture;
 mod random;
 pub mod scan;
 pub mod scenes;
+mod split;
+mod table;
+mod tokens;
 pub mod transforms;
 
+pub use balance::{oversample, undersample};
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like, pictures_in};
 pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};
-pub use order::{SplitError, epoch_order, stratified_split};
+pub use order::{bucketed_order, epoch_order};
 pub use picture::{Limits, Picture, PictureError};
+pub use split::{Parts, Shares, SplitError, plain_parts, stratified_parts, stratified_split};
+pub use table::{
+    Column, Counts, DuplicateTexts, Row, RowFault, SharedTexts, Skipped, SplitRows, Table, TableError,
+    TableFormat, TableOptions, duplicate_texts, read_table, read_table_like,
+};
+pub use tokens::{EncodeOptions, Encoded, TextTokenizer, TokensError};
 pub use transforms::{Chain, SampleKey, TransformError};

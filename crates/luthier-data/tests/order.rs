@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use luthier_data::{SplitError, epoch_order, stratified_split};
+use luthier_data::{SplitError, bucketed_order, epoch_order, stratified_split};
 use proptest::prelude::*;
 
 proptest! {
@@ -42,6 +42,60 @@ proptest! {
         order.sort_unstable();
         prop_assert_eq!(order, epoch_order(n, seed, epoch, false));
     }
+
+    #[test]
+    fn a_bucketed_epoch_uses_each_sample_once(
+        lengths in prop::collection::vec(0u32..200, 0..300),
+        batch in 0usize..20,
+        seed in any::<u64>(),
+        epoch in 0u64..50,
+        window in 0usize..40,
+    ) {
+        let mut order = bucketed_order(&lengths, batch, seed, epoch, window);
+        prop_assert_eq!(&order, &bucketed_order(&lengths, batch, seed, epoch, window));
+        let batch = batch.max(1);
+        let batches = |order: &[u32]| {
+            let mut batches: Vec<Vec<u32>> = order.chunks_exact(batch).map(<[u32]>::to_vec).collect();
+            batches.iter_mut().for_each(|batch| batch.sort_unstable());
+            batches.sort();
+            batches
+        };
+        if window <= 1 {
+            // a window of one batch changes no batch, only their order
+            prop_assert_eq!(batches(&order), batches(&epoch_order(lengths.len(), seed, epoch, true)));
+        }
+        order.sort_unstable();
+        prop_assert_eq!(order, epoch_order(lengths.len(), seed, epoch, false));
+    }
+}
+
+/// Positions of a padded batch that hold no token, over all positions.
+fn padding(lengths: &[u32], order: &[u32], batch: usize) -> f64 {
+    let (mut real, mut all) = (0, 0);
+    for batch in order.chunks(batch) {
+        let lengths: Vec<u32> = batch.iter().map(|i| lengths[*i as usize]).collect();
+        real += lengths.iter().sum::<u32>();
+        all += lengths.iter().max().unwrap() * lengths.len() as u32;
+    }
+    1.0 - f64::from(real) / f64::from(all)
+}
+
+#[test]
+fn buckets_leave_little_to_pad_and_come_in_random_order() {
+    let lengths: Vec<u32> = (0..1500).map(|i: u32| 3 + i.wrapping_mul(2_654_435_761) % 117).collect();
+    let plain = padding(&lengths, &epoch_order(1500, 7, 0, true), 8);
+    let order = bucketed_order(&lengths, 8, 7, 0, 50);
+    let bucketed = padding(&lengths, &order, 8);
+    assert!(plain > 0.4 && bucketed < 0.02, "{plain} {bucketed}");
+    // the longest of each batch neither rises nor falls over the epoch
+    let longest: Vec<u32> =
+        order.chunks(8).map(|batch| batch.iter().map(|i| lengths[*i as usize]).max().unwrap()).collect();
+    let rises = longest.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert!((60..130).contains(&rises), "{rises} of {}", longest.len());
+    // whole batches only are shuffled: what is left over stays at the end
+    assert_eq!(order.len() % 8, 4);
+    assert_eq!(order[1496..], epoch_order(1500, 7, 0, true)[1496..]);
+    assert_ne!(order, bucketed_order(&lengths, 8, 7, 1, 50));
 }
 
 #[test]
