@@ -219,6 +219,7 @@ impl Model {
             shape: entry.tensor.size(),
             dtype: if entry.tensor.kind() == Kind::Int64 { "int64" } else { "float32" }.to_owned(),
             role: entry.role,
+            part: self.part_of(&entry.name).unwrap_or(0),
             trainable: entry.tensor.requires_grad(),
             group: None,
         };

@@ -32,6 +32,35 @@ pub enum Event {
         /// Updates in this epoch
         updates: u64,
     },
+    /// A stage begins: other parameters are trained from here on. Not told where the recipe has no stages
+    StageBegin {
+        /// Where
+        at: Position,
+        /// Index of the stage
+        stage: u64,
+        /// Its name
+        name: String,
+        /// Tensors that it trains
+        tensors: u64,
+    },
+    /// Frozen leading parts are about to run over all samples
+    PrefixBegin {
+        /// Where
+        at: Position,
+        /// Samples, of all splits
+        samples: u64,
+    },
+    /// They have run: from here on, samples start behind them
+    PrefixEnd {
+        /// Where
+        at: Position,
+        /// Samples that had to be run: the rest were equal to others, or were found in the cache folder
+        run: u64,
+        /// Bytes kept
+        bytes: u64,
+        /// Wall time
+        seconds: f64,
+    },
     /// One optimizer update is done
     StepEnd(StepEnd),
     /// An evaluation begins: a progress bar can say so
@@ -103,7 +132,7 @@ pub struct StepEnd {
     pub data_seconds: f64,
 }
 
-/// A split was evaluated: each sample once.
+/// A split was evaluated: each sample once, or some of them once for an estimate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalEnd {
     /// Where
@@ -116,6 +145,9 @@ pub struct EvalEnd {
     pub accuracy: f64,
     /// Samples
     pub count: u64,
+    /// A quick look at some of the samples, always the same ones; not what decides which weights are best
+    #[serde(default)]
+    pub estimate: bool,
     /// `confusion[truth][guess]`: counts
     pub confusion: Vec<Vec<u64>>,
     /// Wall time

@@ -1,48 +1,81 @@
 //! Which optimizer group moves which parameter.
 
+use std::collections::BTreeMap;
+
 use luthier_recipe::{NoDecay, Optim};
 
 use crate::{GroupPlan, Patterns, PlanError, Role, TensorPlan};
 
-/// Assigns every trainable tensor to a group and returns the groups: first the parameters no pattern matches, then the
-/// recipe's groups in order; each is followed by its part that is not decayed, where `no_decay` splits one off.
+/// Assigns every trainable tensor to a group and returns the groups: first the parameters no pattern matches (part by
+/// part where rates decay by depth), then the recipe's groups in order; each is followed by its part that is not
+/// decayed, where `no_decay` splits one off.
 ///
 /// Groups that end up empty are left out. A pattern that moves nothing is an error: it is always a slip.
-pub fn assign(optim: &Optim, tensors: &mut [TensorPlan]) -> Result<Vec<GroupPlan>, PlanError> {
+pub fn assign(
+    optim: &Optim,
+    parts: &[String],
+    tensors: &mut [TensorPlan],
+) -> Result<Vec<GroupPlan>, PlanError> {
     let patterns: Vec<String> = optim.groups.iter().map(|group| group.pattern.clone()).collect();
     let matcher = Patterns::new(&patterns, "optim.groups")?;
     refuse_unused(&matcher, tensors)?;
 
-    let slots = 2 * (optim.groups.len() + 1);
-    let slot_of = |tensor: &TensorPlan| {
-        let group = matcher.first(&tensor.name).map_or(0, |index| index + 1);
-        2 * group + usize::from(undecayed(optim, tensor.role))
-    };
-    let mut groups = Vec::new();
-    for slot in 0..slots {
-        let members: Vec<&TensorPlan> =
-            tensors.iter().filter(|t| t.trainable && slot_of(t) == slot).collect();
-        if members.is_empty() {
-            continue;
-        }
-        let (name, mut plan) = describe(optim, slot / 2);
-        if slot % 2 == 1 {
-            plan.weight_decay = 0.0;
-        }
-        plan.name = if slot % 2 == 1 { format!("{name} · no decay") } else { name };
-        plan.tensors = members.len();
-        plan.scalars = members.iter().map(|t| t.shape.iter().product::<i64>() as u64).sum();
-        groups.push((slot, plan));
+    let mut slots: BTreeMap<Slot, Vec<usize>> = BTreeMap::new();
+    for (index, tensor) in tensors.iter().enumerate().filter(|(_, tensor)| tensor.trainable) {
+        let pattern = matcher.first(&tensor.name);
+        let part = (optim.layer_decay.is_some() && pattern.is_none()).then_some(tensor.part);
+        let slot = Slot { pattern, part, undecayed: undecayed(optim, tensor.role) };
+        slots.entry(slot).or_default().push(index);
     }
-    for tensor in tensors.iter_mut() {
-        let slot = slot_of(tensor);
-        tensor.group = if tensor.trainable { groups.iter().position(|(of, _)| *of == slot) } else { None };
-    }
-    if groups.is_empty() {
+    if slots.is_empty() {
         return Err(PlanError::at("model.freeze", "nothing is left to train: every parameter is frozen")
             .help("freeze fewer parameters; the head at least must train"));
     }
-    Ok(groups.into_iter().map(|(_, plan)| plan).collect())
+    let mut groups = Vec::new();
+    for tensor in tensors.iter_mut() {
+        tensor.group = None;
+    }
+    for (slot, members) in slots {
+        let scalars = members.iter().map(|at| tensors[*at].shape.iter().product::<i64>() as u64).sum();
+        for at in &members {
+            tensors[*at].group = Some(groups.len());
+        }
+        groups.push(GroupPlan { tensors: members.len(), scalars, ..slot.describe(optim, parts) });
+    }
+    Ok(groups)
+}
+
+/// What tensors of one group have in common. The order is the groups'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Slot {
+    /// Which of the recipe's groups; `None` comes first
+    pattern: Option<usize>,
+    part: Option<usize>,
+    undecayed: bool,
+}
+
+impl Slot {
+    /// The group without its members.
+    fn describe(self, optim: &Optim, parts: &[String]) -> GroupPlan {
+        let own = self.pattern.and_then(|index| optim.groups.get(index));
+        let (mut name, mut lr) = match own {
+            Some(group) => {
+                (group.pattern.clone(), group.lr.unwrap_or(optim.lr * group.lr_scale.unwrap_or(1.0)))
+            }
+            None => ("(all others)".into(), optim.lr),
+        };
+        if let (Some(part), Some(decay)) = (self.part, optim.layer_decay) {
+            let below = parts.len().saturating_sub(part + 1);
+            lr *= decay.powf(below as f64);
+            name = parts.get(part).cloned().unwrap_or_default();
+        }
+        let decay = own.and_then(|group| group.weight_decay).unwrap_or(optim.weight_decay);
+        let weight_decay = if self.undecayed { 0.0 } else { decay };
+        if self.undecayed {
+            name.push_str(" · no decay");
+        }
+        GroupPlan { name, lr, weight_decay, tensors: 0, scalars: 0 }
+    }
 }
 
 fn undecayed(optim: &Optim, role: Role) -> bool {
@@ -55,18 +88,6 @@ fn undecayed(optim: &Optim, role: Role) -> bool {
             Role::Norm => optim.no_decay.contains(&NoDecay::Norm),
             Role::Weight | Role::Buffer => false,
         }
-}
-
-fn describe(optim: &Optim, group: usize) -> (String, GroupPlan) {
-    let blank =
-        |lr, weight_decay| GroupPlan { name: String::new(), lr, weight_decay, tensors: 0, scalars: 0 };
-    match group.checked_sub(1).map(|index| &optim.groups[index]) {
-        None => ("(all others)".into(), blank(optim.lr, optim.weight_decay)),
-        Some(group) => {
-            let lr = group.lr.unwrap_or(optim.lr * group.lr_scale.unwrap_or(1.0));
-            (group.pattern.clone(), blank(lr, group.weight_decay.unwrap_or(optim.weight_decay)))
-        }
-    }
 }
 
 fn refuse_unused(matcher: &Patterns, tensors: &[TensorPlan]) -> Result<(), PlanError> {

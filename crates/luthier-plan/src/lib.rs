@@ -11,6 +11,7 @@ mod pattern;
 mod plan;
 mod resolve;
 pub mod schedule;
+pub mod stages;
 
 pub use error::PlanError;
 pub use event::*;

@@ -4,7 +4,7 @@ use luthier_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
 /// Version of [`Plan`] as it is written down.
-pub const PLAN_SCHEMA: u32 = 1;
+pub const PLAN_SCHEMA: u32 = 2;
 
 /// Everything that will happen, decided before step 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,10 +17,14 @@ pub struct Plan {
     pub base: String,
     /// Files and labels
     pub data: DataPlan,
+    /// What becomes of texts; `None` for pictures
+    pub text: Option<TextPlan>,
     /// Parameters
     pub model: ModelPlan,
     /// Optimizer groups, in order; parameters that no pattern matches come first
     pub groups: Vec<GroupPlan>,
+    /// Stages in order, at least one; a recipe without stages has one that takes the whole run
+    pub stages: Vec<StagePlan>,
     /// Length of the run
     pub length: Length,
     /// Learning rate factor of every update, before each group's own rate; empty when it depends on metrics
@@ -42,7 +46,7 @@ pub struct Plan {
 pub struct DataPlan {
     /// Class names in label order
     pub classes: Vec<String>,
-    /// Splits: `train`, then `valid` where there is one
+    /// Splits: `train`, then `valid` and `test` where there are such
     pub splits: Vec<SplitPlan>,
 }
 
@@ -58,18 +62,29 @@ impl DataPlan {
 pub struct SplitPlan {
     /// `train`, `valid`, `test`
     pub name: String,
-    /// Folder the sample paths are below, as the recipe names it (relative to the plan's `base`)
+    /// Folder the sample paths are below, or the table they are rows of, as the recipe names it (relative to the
+    /// plan's `base`)
     pub root: String,
+    /// Hash of the table (xxh3, 128 bits, hexadecimal); `None` for a folder
+    pub hash: Option<String>,
     /// Samples in order
     pub samples: Vec<Sample>,
     /// Files that were left out before the run, and why
     pub skipped: Vec<Skipped>,
 }
 
-/// One picture and its label.
+impl SplitPlan {
+    /// Where a sample is, for people: its path below the folder, or `table:line`.
+    pub fn place(&self, index: usize) -> String {
+        let Some(sample) = self.samples.get(index) else { return String::new() };
+        if self.hash.is_some() { format!("{}:{}", self.root, sample.path) } else { sample.path.clone() }
+    }
+}
+
+/// One sample and its label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Path below the split's folder, with forward slashes
+    /// Path below the split's folder, with forward slashes; of a table, the number of the line, counted from 1
     pub path: String,
     /// Class index
     pub label: u32,
@@ -93,6 +108,10 @@ pub struct ModelPlan {
     pub weights: String,
     /// What loading them matched; `None` for random weights
     pub load: Option<LoadReport>,
+    /// The `config.json` of a text model, with every value that decides its arithmetic; `None` for pictures
+    pub config: Option<serde_json::Value>,
+    /// Consecutive parts of the network, first to last
+    pub parts: Vec<String>,
     /// Every parameter and buffer, in the model's order
     pub tensors: Vec<TensorPlan>,
 }
@@ -126,7 +145,9 @@ pub struct TensorPlan {
     pub dtype: String,
     /// What it is
     pub role: Role,
-    /// Moved by the optimizer
+    /// Index of the part of the network that it belongs to
+    pub part: usize,
+    /// Moved by the optimizer, in one stage at least
     pub trainable: bool,
     /// Index of its optimizer group; `None` when it is not trained
     pub group: Option<usize>,
@@ -159,6 +180,70 @@ pub struct GroupPlan {
     pub tensors: usize,
     /// Number of scalars
     pub scalars: u64,
+}
+
+/// What becomes of texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextPlan {
+    /// The tokenizer, as the recipe or the weights name it
+    pub tokenizer: String,
+    /// Token ids that it knows
+    pub vocabulary: u64,
+    /// Tokens of a text that are used at most
+    pub max_length: u64,
+    /// Token that other tools shall pad with, and its id; `None` where the tokenizer has none to offer
+    pub pad_token: Option<(String, u32)>,
+    /// On which side other tools shall pad: `right` or `left`
+    pub padding_side: String,
+    /// What the head reads: `last-token`, `cls`, `mean`
+    pub pool: String,
+    /// Tokens of each split, in the order of the splits
+    pub splits: Vec<TextSplit>,
+}
+
+/// Tokens of a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextSplit {
+    /// Tokens of all its texts, after cutting
+    pub tokens: u64,
+    /// Tokens of the longest text, after cutting
+    pub longest: u64,
+    /// Texts that were cut to `max_length`
+    pub cut: u64,
+}
+
+/// A part of the run that trains some of the parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StagePlan {
+    /// Its name; empty where the recipe has no stages
+    pub name: String,
+    /// First epoch, counted from 0
+    pub first_epoch: u64,
+    /// Epochs it takes
+    pub epochs: u64,
+    /// Multiplies every learning rate (and is in the plan's `lr_factors` already)
+    pub lr_scale: f64,
+    /// Indices of tensors that other stages train and this one does not
+    pub resting: Vec<usize>,
+    /// Leading parts that run once per sample
+    pub prefix: Option<PrefixPlan>,
+}
+
+/// Frozen leading parts that run once per sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrefixPlan {
+    /// How many parts
+    pub parts: usize,
+    /// Samples, of all splits
+    pub samples: u64,
+    /// Memory or disk that what they give takes, in bytes
+    pub bytes: u64,
+    /// It lies in a memory-mapped file, not in memory
+    pub on_disk: bool,
+    /// Runs of these parts that are left out: samples times epochs and evaluations, less the first
+    pub runs_saved: u64,
+    /// Share of the model's parameters that is in these parts
+    pub share: f64,
 }
 
 /// Length of the run, in the field's units.

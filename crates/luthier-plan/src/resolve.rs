@@ -2,7 +2,10 @@
 
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, Train, Unit};
 
-use crate::{DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, SplitPlan, groups, schedule};
+use crate::{
+    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, SplitPlan, TextPlan, groups, schedule,
+    stages,
+};
 
 /// What the machine decides about a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,24 +26,30 @@ pub fn resolve(
     recipe: &Recipe,
     base: &str,
     data: DataPlan,
+    text: Option<TextPlan>,
     mut model: ModelPlan,
     machine: Machine,
 ) -> Result<Plan, PlanError> {
-    let train =
-        data.split("train").ok_or_else(|| PlanError::at("data.train", "there are no training samples"))?;
+    let train = data
+        .split("train")
+        .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
     let length = length(&recipe.train, train.samples.len() as u64)?;
     let class_weights = class_weights(&recipe.loss, &data.classes, train)?;
-    let groups = groups::assign(&recipe.optim, &mut model.tensors)?;
+    let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
+    let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
     check_schedule(&recipe.schedule, &length)?;
-    let lr_factors = schedule::factors(&recipe.schedule, recipe.optim.lr, &length);
+    let mut lr_factors = schedule::factors(&recipe.schedule, recipe.optim.lr, &length);
+    stages::scale(&stages, &length, &mut lr_factors);
     let notes = notes(recipe, &length, &data);
     Ok(Plan {
         schema: crate::PLAN_SCHEMA,
         recipe: recipe.clone(),
         base: base.into(),
         data,
+        text,
         model,
         groups,
+        stages,
         length,
         lr_factors,
         precision: machine.precision,

@@ -22,6 +22,8 @@ arch = "resnet18"
 weights = "none"
 "#;
 
+const PARTS: [&str; 4] = ["conv1", "bn1", "frozen", "fc"];
+
 fn recipe(optim: &str, train: &str, rest: &str) -> Recipe {
     toml::from_str(&format!("{BASE}\n[optim]\n{optim}\n[train]\n{train}\n{rest}")).unwrap()
 }
@@ -32,7 +34,7 @@ fn split(name: &str, labels: &[u32]) -> SplitPlan {
         .enumerate()
         .map(|(i, label)| Sample { path: format!("{i}.png"), label: *label })
         .collect();
-    SplitPlan { name: name.into(), root: "x".into(), samples, skipped: vec![] }
+    SplitPlan { name: name.into(), root: "x".into(), hash: None, samples, skipped: vec![] }
 }
 
 fn tensor(name: &str, shape: &[i64], role: Role, trainable: bool) -> TensorPlan {
@@ -41,6 +43,7 @@ fn tensor(name: &str, shape: &[i64], role: Role, trainable: bool) -> TensorPlan 
         shape: shape.to_vec(),
         dtype: "float32".into(),
         role,
+        part: PARTS.iter().position(|part| name.starts_with(part)).unwrap(),
         trainable,
         group: None,
     }
@@ -51,6 +54,8 @@ fn model() -> ModelPlan {
         arch: "resnet18".into(),
         weights: "none".into(),
         load: None,
+        config: None,
+        parts: PARTS.map(Into::into).to_vec(),
         tensors: vec![
             tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),
             tensor("bn1.weight", &[8], Role::Norm, true),
@@ -73,7 +78,7 @@ fn plan(recipe: &Recipe, labels: &[u32]) -> Result<Plan, PlanError> {
         precision: ResolvedPrecision::Fp32,
         memory_format: "contiguous".into(),
     };
-    resolve(recipe, ".", data, model(), machine)
+    resolve(recipe, ".", data, None, model(), machine)
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn nothing_left_to_train_is_refused() {
         precision: ResolvedPrecision::Fp32,
         memory_format: "contiguous".into(),
     };
-    let error = resolve(&recipe, ".", data, model, machine).unwrap_err();
+    let error = resolve(&recipe, ".", data, None, model, machine).unwrap_err();
     assert_eq!(error.key, "model.freeze");
 }
 
@@ -198,5 +203,67 @@ proptest! {
                 prop_assert_eq!(length.updates, length.updates_per_epoch * epochs);
             }
         }
+    }
+}
+
+#[test]
+fn rates_decay_from_the_head_down_and_groups_win() {
+    let optim = "type = \"SGD\"\nlr = 1.0\nlayer_decay = 0.5\ngroups = [{ match = \"bn1.*\", lr = 7.0 }]";
+    let plan = plan(&recipe(optim, "epochs = 1\nbatch_size = 1", ""), &[0, 1]).unwrap();
+    let groups: Vec<(&str, f64)> = plan.groups.iter().map(|group| (group.name.as_str(), group.lr)).collect();
+    // three parts lie above `conv1`, none above the head
+    assert_eq!(groups, [("conv1", 0.125), ("fc", 1.0), ("bn1.*", 7.0)]);
+    let group = |name: &str| plan.model.tensors.iter().find(|t| t.name == name).unwrap().group;
+    assert_eq!([group("conv1.weight"), group("fc.bias"), group("bn1.bias")], [Some(0), Some(1), Some(2)]);
+    assert_eq!(group("frozen.weight"), None);
+}
+
+const SGD: &str = "type = \"SGD\"\nlr = 1.0";
+
+#[test]
+fn stages_train_in_turn_and_scale_the_rates() {
+    let stages = r#"
+[[stages]]
+name = "head"
+epochs = 1
+train = ["fc.*"]
+[[stages]]
+name = "all but the first layer"
+epochs = 2
+freeze = ["conv1.*"]
+lr_scale = 0.1
+"#;
+    let plan = plan(&recipe(SGD, "epochs = 3\nbatch_size = 1", stages), &[0, 1]).unwrap();
+    let resting = |stage: usize| -> Vec<&str> {
+        plan.stages[stage].resting.iter().map(|index| plan.model.tensors[*index].name.as_str()).collect()
+    };
+    assert_eq!(resting(0), ["conv1.weight", "bn1.weight", "bn1.bias"]);
+    assert_eq!(resting(1), ["conv1.weight"]);
+    assert_eq!((plan.stages[1].first_epoch, plan.stages[1].epochs), (1, 2));
+    assert_eq!(plan.lr_factors, [1.0, 1.0, 0.1, 0.1, 0.1, 0.1]);
+    assert_eq!([0, 1, 2, 9].map(|epoch| plan.stage_of(epoch)), [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_stage_that_trains_nothing_is_refused_by_key() {
+    let rows = [
+        (
+            "train = [\"layer9.*\"]",
+            "stages[0].train[0]",
+            "`layer9.*` matches no parameter that the model trains",
+        ),
+        // frozen for good
+        (
+            "train = [\"frozen.*\"]",
+            "stages[0].train[0]",
+            "`frozen.*` matches no parameter that the model trains",
+        ),
+        ("freeze = [\"*\"]", "stages[0].freeze", "stage `one` trains nothing"),
+    ];
+    for (patterns, key, what) in rows {
+        let stages = format!("[[stages]]\nname = \"one\"\nepochs = 1\n{patterns}");
+        let error = plan(&recipe(SGD, "epochs = 1\nbatch_size = 1", &stages), &[0, 1]).unwrap_err();
+        assert_eq!((error.key.as_str(), error.what.as_str()), (key, what));
+        assert!(error.help.is_some());
     }
 }

@@ -48,8 +48,13 @@ fn table(path: &str, fields: Vec<&Field>, tag: Option<&Tagged>, value: &Value, o
     }
     for field in tables {
         let path = join(path, &field.name);
-        out.push_str(&format!("\n# {}\n[{path}]\n", field.about));
         let value = &value[&field.name];
+        if value.is_null() {
+            // a header alone would give the table, empty
+            out.push_str(&format!("\n# {}\n# [{path}]\n", field.about));
+            continue;
+        }
+        out.push_str(&format!("\n# {}\n[{path}]\n", field.about));
         match &field.shape {
             Shape::Table(fields) => table(&path, fields.iter().collect(), None, value, out),
             Shape::Tagged(tagged) => {

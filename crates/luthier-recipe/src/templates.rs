@@ -24,5 +24,10 @@ pub fn templates() -> &'static [Template] {
             summary: "train a network on folders of pictures from random weights",
             text: include_str!("../templates/image-from-scratch.toml"),
         },
+        Template {
+            name: "text-classification",
+            summary: "fine-tune a pretrained language model into a classifier of texts",
+            text: include_str!("../templates/text-classification.toml"),
+        },
     ]
 }

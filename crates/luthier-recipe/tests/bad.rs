@@ -145,11 +145,95 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A sound recipe for texts.
+const TEXTS: &str = r#"name = "spam"
+task = "text-classification"
+
+[data]
+format = "tsv"
+path = "SMSSpamCollection"
+columns = { label = 0, text = 1 }
+split = { train = 0.7, valid = 0.1, test = 0.2 }
+
+[model]
+arch = "resnet18"
+weights = "none"
+
+[optim]
+type = "AdamW"
+lr = 5e-5
+
+[train]
+epochs = 5
+batch_size = 8
+"#;
+
+/// Faults of tables, splits and stages, by what is replaced in [`TEXTS`].
+const TEXT_FAULTS: &[(&str, &str, &str)] = &[
+    ("pictures from a table", "text-classification", "image-classification"),
+    ("texts from a folder", "format = \"tsv\"", "format = \"image-folder\""),
+    ("no place", "path = \"SMSSpamCollection\"\n", ""),
+    ("two places", "path =", "train = \"a\"\npath ="),
+    ("a place that is not divided", "split = { train = 0.7, valid = 0.1, test = 0.2 }\n", ""),
+    ("shares that miss a part", "test = 0.2", "test = 0.1"),
+    ("shares that leave nothing", "train = 0.7, valid = 0.1, test = 0.2", "valid = 0.5, test = 0.5"),
+    ("a fold of three parts", "test = 0.2 }", "test = 0.2, fold = 1 }"),
+    ("two tests", "columns =", "test = \"other.tsv\"\ncolumns ="),
+    ("no columns", "columns = { label = 0, text = 1 }\n", ""),
+    ("one column for both", "text = 1", "text = 0"),
+    ("a column without its text", "{ label = 0, text = 1 }", "{ label = 0 }"),
+    ("numbers for JSON", "format = \"tsv\"", "format = \"jsonl\""),
+    ("transforms of texts", "[model]", "[data.transform]\ntrain = []\neval = []\n\n[model]"),
+    ("files of a table left out", "columns =", "exclude = [\"*.gif\"]\ncolumns ="),
+    ("no tokens", "columns =", "max_length = 0\ncolumns ="),
+    ("a length that is neither", "columns =", "max_length = \"long\"\ncolumns ="),
+    ("layer_decay = 1", "lr = 5e-5", "lr = 5e-5\nlayer_decay = 1.0"),
+    ("no batches to estimate on", "batch_size = 8\n", "batch_size = 8\n[eval]\nbatches = 0\n"),
+    ("an unknown split", "batch_size = 8\n", "batch_size = 8\n[eval]\nat_end = [\"tset\"]\n"),
+    (
+        "stages that do not add up",
+        "batch_size = 8\n",
+        "batch_size = 8\n[[stages]]\nname = \"a\"\nepochs = 1\n[[stages]]\nname = \"b\"\nepochs = 3\n",
+    ),
+    (
+        "two stages of one name, one of both kinds",
+        "batch_size = 8\n",
+        "batch_size = 8\n[[stages]]\nname = \"a\"\nepochs = 2\n[[stages]]\nname = \"a\"\nepochs = 3\ntrain = [\"*\"]\nfreeze = [\"*\"]\n",
+    ),
+    (
+        "an average over stages",
+        "batch_size = 8\n",
+        "batch_size = 8\nema = { decay = 0.9 }\n[[stages]]\nname = \"a\"\nepochs = 5\n",
+    ),
+];
+
+#[test]
+fn the_recipe_that_faults_are_put_into_is_sound() {
+    assert!(parse("recipe.toml", TEXTS, &[]).is_ok());
+}
+
+#[test]
+fn every_fault_of_texts_and_stages_has_its_message() {
+    let rows = TEXT_FAULTS.iter().map(|(why, old, new)| {
+        assert_eq!(TEXTS.matches(old).count(), 1, "`{old}` is not there exactly once");
+        (*why, TEXTS.replace(old, new))
+    });
+    insta::assert_snapshot!("text_messages", messages(rows));
+}
+
 #[test]
 fn every_fault_has_its_message() {
+    insta::assert_snapshot!(
+        "messages",
+        messages(FAULTS.iter().map(|(why, old, new)| (*why, with(old, new))))
+    );
+}
+
+/// What is said about each, one below the other.
+fn messages<'a>(rows: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut all = String::new();
-    for (why, old, new) in FAULTS {
-        let error = fault(&with(old, new), &[]);
+    for (why, text) in rows {
+        let error = fault(&text, &[]);
         all.push_str(&format!("# {why}\n"));
         for problem in error.problems() {
             all.push_str(&format!("{problem}\n"));
@@ -160,7 +244,7 @@ fn every_fault_has_its_message() {
         }
         all.push('\n');
     }
-    insta::assert_snapshot!("messages", all);
+    all
 }
 
 #[test]

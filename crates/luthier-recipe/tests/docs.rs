@@ -190,7 +190,7 @@ fn explanations() {
         "optim.groups[0].lr_scale",
         "loss.class_weights",
         "eval.every",
-        "lr_scale",
+        "max_megapixels",
     ];
     let all: Vec<String> = keys
         .iter()

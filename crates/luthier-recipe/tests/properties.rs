@@ -78,39 +78,79 @@ fn chain() -> impl Strategy<Value = Vec<Transform>> {
         .prop_map(|(chain, last)| chain.into_iter().chain(last).collect())
 }
 
-fn data() -> impl Strategy<Value = Data> {
-    let split = inside()
-        .prop_flat_map(|valid| (0..(1.0 / valid).round() as u64).prop_map(move |fold| Split { valid, fold }));
-    let validation = prop_oneof![
-        text().prop_map(|path| (Some(path.into()), None)),
-        split.prop_map(|split| (None, Some(split)))
+fn split() -> impl Strategy<Value = Split> {
+    let folds = inside().prop_flat_map(|valid| {
+        (0..(1.0 / valid).round() as u64).prop_map(move |fold| Split {
+            train: None,
+            valid,
+            test: 0.0,
+            stratified: true,
+            fold,
+        })
+    });
+    let three = (1e-6..0.5_f64, 1e-6..0.49_f64, any::<bool>(), any::<bool>()).prop_map(
+        |(valid, test, given, mix)| {
+            let train = given.then_some(1.0 - (valid + test));
+            Split { train, valid, test, stratified: mix, fold: 0 }
+        },
+    );
+    prop_oneof![folds, three]
+}
+
+/// Pictures, or a table of texts: what goes with the one does not go with the other.
+fn data(texts: bool) -> impl Strategy<Value = Data> {
+    let places = prop_oneof![
+        (text(), text()).prop_map(|(train, valid)| (Some(train), None, Some(valid), None)),
+        (text(), split()).prop_map(|(train, split)| (Some(train), None, None, Some(split))),
+        (text(), split()).prop_map(|(path, split)| (None, Some(path), None, Some(split))),
     ];
-    let patterns = prop::collection::vec(text(), 0..3);
+    let balance = select(vec![Balance::None, Balance::Undersample, Balance::Oversample]);
+    let column = || text().prop_map(Column::Name);
+    let index = || (0..99_u64).prop_map(Column::Index);
+    let columns = prop_oneof![
+        (column(), column()).prop_filter("two columns", |(label, text)| label != text),
+        (index(), column()),
+        (column(), index()),
+    ]
+    .prop_map(|(label, text)| Columns { label, text });
+    let max_length =
+        prop_oneof![Just(MaxLength::Word(Longest::Longest)), (1..9999_u64).prop_map(MaxLength::Tokens)];
+    let format = select(vec![DataFormat::Tsv, DataFormat::Csv, DataFormat::Parquet]);
+    let side = select(vec![PaddingSide::Left, PaddingSide::Right]);
+    let words = (prop::option::of(text()), prop::option::of(text()), prop::option::of(any::<bool>()), side);
+    let table = (columns, max_length, format, words, any::<bool>());
+    let pictures = (prop::collection::vec(text(), 0..3), chain(), chain());
     let on_error = select(vec![OnError::Skip, OnError::Fail]);
-    (text(), validation, patterns, on_error, positive(), (0..99_usize, 0..9999_usize), chain(), chain())
-        .prop_map(
-            |(
-                train,
-                (valid, split),
-                exclude,
-                on_error,
-                max_megapixels,
-                (workers, cache_mib),
-                chain,
-                eval,
-            )| Data {
-                format: DataFormat::ImageFolder,
-                train: train.into(),
-                valid,
-                split,
-                exclude,
-                on_error,
-                max_megapixels,
-                workers,
-                cache_mib,
-                transform: Transforms { train: chain, eval },
-            },
-        )
+    let common = (on_error, positive(), (0..99_usize, 0..9999_usize), balance);
+    (places, common, pictures, table).prop_map(
+        move |(
+            (train, path, valid, split),
+            (on_error, max_megapixels, (workers, cache_mib), balance),
+            (exclude, chain, eval),
+            (columns, max_length, format, (tokenizer, pad_token, header, padding_side), length_buckets),
+        )| Data {
+            format: if texts { format } else { DataFormat::ImageFolder },
+            train: train.map(Into::into),
+            path: path.map(Into::into),
+            valid: valid.map(Into::into),
+            test: None,
+            split,
+            balance,
+            columns: texts.then_some(columns),
+            header: header.filter(|_| texts),
+            tokenizer: tokenizer.filter(|_| texts),
+            max_length,
+            pad_token: pad_token.filter(|_| texts),
+            padding_side,
+            length_buckets: length_buckets && texts,
+            exclude: if texts { Vec::new() } else { exclude },
+            on_error,
+            max_megapixels,
+            workers,
+            cache_mib,
+            transform: (!texts).then_some(Transforms { train: chain, eval }),
+        },
+    )
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -144,8 +184,16 @@ fn group() -> impl Strategy<Value = Group> {
 
 fn optim() -> impl Strategy<Value = Optim> {
     let no_decay = prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3);
-    (rule(), positive(), share(), no_decay, prop::collection::vec(group(), 0..3)).prop_map(
-        |(rule, lr, weight_decay, no_decay, groups)| Optim { rule, lr, weight_decay, no_decay, groups },
+    let layer_decay = prop::option::of(inside());
+    (rule(), positive(), share(), no_decay, layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
+        |(rule, lr, weight_decay, no_decay, layer_decay, groups)| Optim {
+            rule,
+            lr,
+            weight_decay,
+            no_decay,
+            layer_decay,
+            groups,
+        },
     )
 }
 
@@ -191,14 +239,16 @@ fn train() -> impl Strategy<Value = Train> {
     let stopping =
         (0..9_u64, share()).prop_map(|(patience, min_delta)| EarlyStopping { patience, min_delta });
     let checkpoint = (every(), count()).prop_map(|(every, keep)| Checkpoint { every, keep });
+    let prefix_cache = (any::<bool>(), count(), count())
+        .prop_map(|(enabled, memory_mib, disk_mib)| PrefixCache { enabled, memory_mib, disk_mib });
     (
         (count(), count(), count(), any::<bool>(), any::<bool>()),
-        (prop::option::of(positive()), precision, ema, prop::option::of(stopping), checkpoint),
+        (prop::option::of(positive()), precision, ema, prop::option::of(stopping), checkpoint, prefix_cache),
     )
         .prop_map(
             |(
                 (epochs, batch_size, grad_accum, drop_last, shuffle),
-                (clip_grad_norm, precision, ema, early_stopping, checkpoint),
+                (clip_grad_norm, precision, ema, early_stopping, checkpoint, prefix_cache),
             )| Train {
                 epochs,
                 batch_size,
@@ -207,6 +257,8 @@ fn train() -> impl Strategy<Value = Train> {
                 shuffle,
                 clip_grad_norm,
                 precision,
+                prefix_cache,
+                shortcuts: !drop_last,
                 ema,
                 early_stopping,
                 checkpoint,
@@ -247,26 +299,47 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let loss = (share(), class_weights)
         .prop_map(|(label_smoothing, class_weights)| Loss::CrossEntropy { label_smoothing, class_weights });
     let metric = select(vec![Metric::Loss, Metric::Accuracy]);
-    let eval = (every(), prop::option::of(count()), metric).prop_map(|(every, batch_size, metric)| Eval {
-        every,
-        batch_size,
-        metric,
-    });
+    let at_end =
+        prop::collection::vec(select(vec![SplitName::Train, SplitName::Valid, SplitName::Test]), 0..3);
+    let eval = (every(), prop::option::of(count()), prop::option::of(count()), at_end, metric).prop_map(
+        |(every, batch_size, batches, at_end, metric)| Eval { every, batch_size, batches, at_end, metric },
+    );
     let seed = prop_oneof![0..9_u64, Just(i64::MAX as u64)];
-    ("[a-zé0-9_]{5,12}", seed, data(), model, (loss, optim(), schedule()), (train(), eval)).prop_map(
-        |(name, seed, data, model, (loss, optim, schedule), (train, eval))| Recipe {
+    let task = select(vec![Task::ImageClassification, Task::TextClassification]);
+    let data = task.prop_flat_map(|task| data(task == Task::TextClassification).prop_map(move |d| (task, d)));
+    ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), (train(), eval)).prop_map(
+        |(name, seed, (task, data), model, (loss, optim, schedule), (train, eval))| Recipe {
             name,
-            task: Task::ImageClassification,
+            task,
             seed,
             data,
             model,
             loss,
             optim,
             schedule,
+            stages: stages(&train),
             train,
             eval,
         },
     )
+}
+
+/// Two stages that go with a training table, where it can be cut in two.
+fn stages(train: &Train) -> Vec<Stage> {
+    if train.epochs < 2 || train.ema.is_some() || train.shuffle {
+        return Vec::new();
+    }
+    let stage = |name: &str, epochs, train: &[&str], freeze: &[&str], lr_scale| Stage {
+        name: name.into(),
+        epochs,
+        train: train.iter().map(ToString::to_string).collect(),
+        freeze: freeze.iter().map(ToString::to_string).collect(),
+        lr_scale,
+    };
+    vec![
+        stage("head", train.epochs / 2, &["fc.*"], &[], 1.0),
+        stage("rest", train.epochs - train.epochs / 2, &[], &["conv1.*"], 0.1),
+    ]
 }
 
 /// Every `key=value` of a recipe, as `--set` would have it.

@@ -18,7 +18,7 @@ fn values_are_typed_as_the_key_wants_them() {
     assert_eq!(set(&["name=true"]).recipe.name, "true");
     assert_eq!(set(&["name=a=b"]).recipe.name, "a=b");
     assert_eq!(set(&["name=\"quoted\""]).recipe.name, "quoted");
-    assert_eq!(set(&["data.train=/a b/c"]).recipe.data.train.to_str(), Some("/a b/c"));
+    assert_eq!(set(&["data.train=/a b/c"]).recipe.data.source().to_str(), Some("/a b/c"));
     assert_eq!(set(&["model.weights=none"]).recipe.model.weights, "none");
     assert_eq!(set(&["model.arch=resnet50"]).recipe.model.arch, Arch::Resnet50);
     assert_eq!(set(&["data.format=image-folder"]).recipe.data.format, DataFormat::ImageFolder);
@@ -35,7 +35,8 @@ fn keys_reach_into_lists_and_tables_that_are_not_there_yet() {
     assert_eq!(set(&["train.ema.decay=0.9"]).recipe.train.ema.map(|ema| ema.decay), Some(0.9));
     assert_eq!(set(&["eval.every.steps=10"]).recipe.eval.every, Every::Steps(10));
     assert_eq!(set(&["eval.every={ steps = 10 }"]).recipe.eval.every, Every::Steps(10));
-    let size = set(&["data.transform.eval[1].size=[200, 100]"]).recipe.data.transform.eval.pop();
+    let size =
+        set(&["data.transform.eval[1].size=[200, 100]"]).recipe.data.transform.and_then(|mut t| t.eval.pop());
     assert_eq!(size, Some(Transform::CenterCrop { size: Size::Pair([200, 100]) }));
 }
 

@@ -14,6 +14,7 @@ const STATE: &str = "state.json";
 const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const AVERAGE: &str = "ema.safetensors";
+const FROZEN: &str = "frozen.safetensors";
 
 /// `state.json`: where the run stands, and what the files beside it must be.
 #[derive(Serialize, Deserialize)]
@@ -37,14 +38,17 @@ pub struct Checkpoint {
     /// Where the run stands
     pub state: State,
     model: Weights,
+    frozen: Option<Weights>,
     optimizer: Weights,
     average: Option<Weights>,
 }
 
 /// What a checkpoint holds besides the state, as named tensors.
 pub struct Tensors {
-    /// Parameters and buffers
+    /// Parameters that are trained, and buffers
     pub model: Vec<(String, Tensor)>,
+    /// Parameters that no stage trains
+    pub frozen: Vec<(String, Tensor)>,
     /// What the update rule remembers
     pub optimizer: Vec<(String, Tensor)>,
     /// Averaged parameters, where the run keeps an average
@@ -53,13 +57,16 @@ pub struct Tensors {
 
 impl Checkpoint {
     /// Weights as the optimizer moves them.
-    pub fn raw(&self) -> &Weights {
-        &self.model
+    pub fn raw(&self) -> Weights {
+        let mut weights = self.model.clone();
+        let frozen = self.frozen.iter().flat_map(|frozen| &frozen.tensors);
+        weights.tensors.extend(frozen.map(|(name, tensor)| (name.clone(), tensor.clone())));
+        weights
     }
 
     /// Weights to evaluate, predict and export with: the averaged ones where the run keeps an average.
     pub fn best(&self) -> Weights {
-        let mut weights = self.model.clone();
+        let mut weights = self.raw();
         for (name, tensor) in self.average.iter().flat_map(|average| &average.tensors) {
             weights.tensors.insert(name.clone(), tensor.clone());
         }
@@ -89,6 +96,9 @@ pub fn folder_name(update: u64) -> String {
 }
 
 /// Writes a checkpoint below `folder` and returns its path.
+///
+/// What no stage trains is written with the first checkpoint; later ones have the same file by another link, so each
+/// folder is whole by itself.
 pub fn save(folder: &Path, state: &State, tensors: &Tensors) -> Result<PathBuf, TrainError> {
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
     let name = folder_name(state.update);
@@ -112,6 +122,9 @@ pub fn save(folder: &Path, state: &State, tensors: &Tensors) -> Result<PathBuf, 
 fn fill(temporary: &Path, state: &State, tensors: &Tensors) -> Result<(), TrainError> {
     fs::create_dir(temporary).map_err(|error| unwritten(temporary, error))?;
     let mut files = Vec::new();
+    if !tensors.frozen.is_empty() {
+        files.push(frozen(temporary, &tensors.frozen)?);
+    }
     let parts = [
         (MODEL, Some(&tensors.model)),
         (OPTIMIZER, Some(&tensors.optimizer)),
@@ -129,6 +142,24 @@ fn fill(temporary: &Path, state: &State, tensors: &Tensors) -> Result<(), TrainE
     fs::write(&path, text).map_err(|error| unwritten(&path, error))?;
     sync(&path)?;
     sync(temporary)
+}
+
+/// The file of frozen parameters: linked from the newest checkpoint that has it, or written.
+fn frozen(temporary: &Path, tensors: &[(String, Tensor)]) -> Result<FileSum, TrainError> {
+    let path = temporary.join(FROZEN);
+    for older in list(temporary.parent().unwrap_or(Path::new("."))) {
+        let sum = read_state(&older)
+            .ok()
+            .and_then(|written| written.files.into_iter().find(|file| file.name == FROZEN));
+        if let Some(sum) = sum
+            && fs::metadata(older.join(FROZEN)).is_ok_and(|about| about.len() == sum.bytes)
+            && fs::hard_link(older.join(FROZEN), &path).is_ok()
+        {
+            return Ok(sum);
+        }
+    }
+    write(&path, tensors)?;
+    sum(temporary, FROZEN)
 }
 
 /// Checkpoints below `folder`, newest first, whole or not.
@@ -157,9 +188,7 @@ pub fn newest(folder: &Path) -> Result<(Checkpoint, Vec<(PathBuf, String)>), Tra
 
 /// Reads one checkpoint and holds every file against its checksum.
 pub fn load(path: &Path) -> Result<Checkpoint, TrainError> {
-    let file = path.join(STATE);
-    let text = fs::read(&file).map_err(|error| unread(&file, error))?;
-    let written: Written = serde_json::from_slice(&text).map_err(|error| unread(&file, error.into()))?;
+    let written = read_state(path)?;
     for wanted in &written.files {
         let found = sum(path, &wanted.name)?;
         if (found.bytes, found.crc32) != (wanted.bytes, wanted.crc32) {
@@ -169,9 +198,18 @@ pub fn load(path: &Path) -> Result<Checkpoint, TrainError> {
     }
     let model = luthier_weights::read(&path.join(MODEL))?;
     let optimizer = luthier_weights::read(&path.join(OPTIMIZER))?;
-    let averaged = written.files.iter().any(|file| file.name == AVERAGE);
-    let average = averaged.then(|| luthier_weights::read(&path.join(AVERAGE))).transpose()?;
-    Ok(Checkpoint { path: path.to_path_buf(), state: written.state, model, optimizer, average })
+    let optional = |name: &str| {
+        let there = written.files.iter().any(|file| file.name == name);
+        there.then(|| luthier_weights::read(&path.join(name))).transpose()
+    };
+    let (average, frozen) = (optional(AVERAGE)?, optional(FROZEN)?);
+    Ok(Checkpoint { path: path.to_path_buf(), state: written.state, model, frozen, optimizer, average })
+}
+
+fn read_state(path: &Path) -> Result<Written, TrainError> {
+    let file = path.join(STATE);
+    let text = fs::read(&file).map_err(|error| unread(&file, error))?;
+    serde_json::from_slice(&text).map_err(|error| unread(&file, error.into()))
 }
 
 /// Removes all but the newest `keep` checkpoints and the best one.

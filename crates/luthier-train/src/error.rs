@@ -15,6 +15,21 @@ pub enum TrainError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Split(#[from] luthier_data::SplitError),
+    /// A table of texts stands in the way
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Table(#[from] luthier_data::TableError),
+    /// A tokenizer stands in the way
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tokenizer(#[from] luthier_data::TokensError),
+    /// A table is not the one that was planned with
+    #[error("`{}` has changed since the run was planned", path.display())]
+    #[diagnostic(help("the splits are rows of the file as it was: bring it back, or begin a new run"))]
+    Changed {
+        /// The table
+        path: PathBuf,
+    },
     /// A transform cannot be carried out
     #[error(transparent)]
     #[diagnostic(transparent)]

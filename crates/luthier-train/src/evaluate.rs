@@ -6,13 +6,14 @@ use luthier_plan::{EvalEnd, Position};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
+use crate::feed::Batches;
 use crate::job::Job;
 use crate::runner::Runner;
 
 /// What the model says about one sample.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Answer {
-    /// Path of the sample below its split's folder
+    /// Where the sample is: its path below the split's folder, or `table:line`
     pub path: String,
     /// Class index of the sample
     pub label: u32,
@@ -42,25 +43,42 @@ impl Job {
         self.swap_average()?;
         result
     }
+
+    /// As [`Job::evaluate`], on so many batches of the split: always the same samples.
+    pub(crate) fn estimate(&mut self, split: &str, batches: u64) -> Result<Evaluation, TrainError> {
+        self.swap_average()?;
+        let result = self.runner.estimate(split, batches);
+        self.swap_average()?;
+        result
+    }
 }
 
 impl Runner {
     /// Evaluates a split.
     pub fn evaluate(&self, split: &str) -> Result<Evaluation, TrainError> {
-        tch::no_grad(|| self.evaluate_now(split))
+        tch::no_grad(|| self.run_through(split, self.feed.eval(split)?, false))
     }
 
-    fn evaluate_now(&self, split: &str) -> Result<Evaluation, TrainError> {
+    /// Evaluates so many batches of a split.
+    pub(crate) fn estimate(&self, split: &str, batches: u64) -> Result<Evaluation, TrainError> {
+        tch::no_grad(|| self.run_through(split, self.feed.estimate(split, batches)?, true))
+    }
+
+    fn run_through(
+        &self,
+        split: &str,
+        mut batches: Batches,
+        estimate: bool,
+    ) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let classes = self.plan.data.classes.len();
         let mut confusion = vec![vec![0u64; classes]; classes];
         let (mut loss, mut denominator, mut correct) = (0.0, 0.0, 0u64);
         let (mut answers, mut skipped) = (Vec::new(), Vec::new());
-        let mut batches = self.feed.eval(split)?;
         while let Some(update) = batches.next_update(1)? {
             skipped.extend(update.skipped);
             for batch in &update.batches {
-                let logits = self.forward(&batch.input, false)?;
+                let logits = self.forward(batch, false)?;
                 let labels = Tensor::from_slice(&batch.labels).to_device(self.device);
                 loss += self.objective.sum(&logits, &labels)?.f_double_value(&[])?;
                 denominator += self.objective.denominator(&batch.labels);
@@ -71,7 +89,7 @@ impl Runner {
                     confusion[label as usize][guess as usize] += 1;
                     correct += u64::from(label == guess);
                     let own = -probabilities[label as usize].max(f32::MIN_POSITIVE).ln();
-                    let path = batches.path_of(batch.indices[row]);
+                    let path = batches.place_of(batch.indices[row]);
                     answers.push(Answer { path, label, guess, probabilities, loss: own });
                 }
             }
@@ -83,6 +101,7 @@ impl Runner {
             loss: loss / denominator,
             accuracy: correct as f64 / count as f64,
             count,
+            estimate,
             confusion,
             seconds: began.elapsed().as_secs_f64(),
         };

@@ -1,9 +1,14 @@
 //! What a session runs: a model, its data and the optimizer that moves it.
 
+use std::sync::Arc;
+
+use luthier_plan::{Role, TensorPlan};
+use luthier_torch::clear_grad;
 use tch::Tensor;
 
 use crate::checkpoint::Tensors;
 use crate::ema::Ema;
+use crate::feed::format_of;
 use crate::optim::Optimizer;
 use crate::runner::Runner;
 use crate::{Checkpoint, TrainError};
@@ -13,26 +18,63 @@ pub struct Job {
     pub(crate) runner: Runner,
     pub(crate) optimizer: Optimizer,
     pub(crate) ema: Option<Ema>,
+    stage: usize,
+}
+
+/// An optimizer of what a stage trains; only that wants gradients from here on.
+fn optimizer_of(runner: &Runner, stage: usize) -> Result<Optimizer, TrainError> {
+    let plan = &runner.plan;
+    let resting = plan.stages.get(stage).map_or(&[][..], |stage| stage.resting.as_slice());
+    let entries = runner.model.store.entries();
+    for (index, (entry, planned)) in entries.iter().zip(&plan.model.tensors).enumerate() {
+        if planned.trainable {
+            clear_grad(&entry.tensor)?;
+            let _ = entry.tensor.shallow_clone().f_requires_grad_(!resting.contains(&index))?;
+        }
+    }
+    let tensors: Vec<Tensor> = entries.iter().map(|entry| entry.tensor.shallow_clone()).collect();
+    let format = format_of(plan);
+    Optimizer::new(&plan.recipe.optim.rule, &plan.groups, &plan.model.tensors, resting, &tensors, format)
 }
 
 impl Job {
-    /// Takes a runner's parameters onto the optimizer's flat buffers.
+    /// Takes the parameters that the first stage trains onto the optimizer's flat buffers.
     pub fn new(runner: Runner) -> Result<Self, TrainError> {
-        let plan = &runner.plan;
-        let tensors: Vec<Tensor> =
-            runner.model.store.entries().iter().map(|entry| entry.tensor.shallow_clone()).collect();
-        let format = crate::feed::format_of(plan);
-        let optimizer =
-            Optimizer::new(&plan.recipe.optim.rule, &plan.groups, &plan.model.tensors, &tensors, format)?;
-        let ema = plan.recipe.train.ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
-        Ok(Job { runner, optimizer, ema })
+        let optimizer = optimizer_of(&runner, 0)?;
+        let ema = runner.plan.recipe.train.ema;
+        let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
+        Ok(Job { runner, optimizer, ema, stage: 0 })
+    }
+
+    /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
+    pub(crate) fn enter(&mut self, stage: usize) -> Result<(), TrainError> {
+        self.runner.feed.prefix = None;
+        self.stage = stage;
+        self.optimizer = optimizer_of(&self.runner, stage)?;
+        Ok(())
+    }
+
+    /// Index of the stage that is running.
+    pub(crate) fn stage(&self) -> usize {
+        self.stage
     }
 
     /// Goes back to where `checkpoint` was written.
     pub(crate) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let plan = Arc::clone(&self.runner.plan);
         tch::no_grad(|| {
-            self.runner.model.load_strict(checkpoint.raw())?;
-            self.optimizer.restore(checkpoint.state.update, |name| checkpoint.optimizer(name))?;
+            self.runner.model.load_strict(&checkpoint.raw())?;
+            let stage = plan.stage_of(checkpoint.state.epoch);
+            if stage != self.stage {
+                self.enter(stage)?;
+            }
+            let begun =
+                plan.stages.get(stage).map_or(0, |stage| stage.first_epoch) * plan.length.updates_per_epoch;
+            // between two stages, what the optimizer remembers is that of the one before
+            let steps = checkpoint.state.update.saturating_sub(begun);
+            if steps > 0 {
+                self.optimizer.restore(steps, |name| checkpoint.optimizer(name))?;
+            }
             if let Some(ema) = &self.ema {
                 for (name, mut average) in ema.named(&self.optimizer)? {
                     average.f_copy_(&checkpoint.average(&name)?)?;
@@ -42,10 +84,20 @@ impl Job {
         })
     }
 
-    /// What a checkpoint keeps besides the state.
+    /// What a checkpoint keeps besides the state. Parameters that no stage trains are told apart: they are written once.
     pub(crate) fn tensors(&self) -> Result<Tensors, TrainError> {
         let average = self.ema.as_ref().map(|ema| ema.named(&self.optimizer)).transpose()?;
-        Ok(Tensors { model: self.runner.model.state(), optimizer: self.optimizer.state()?, average })
+        let state = self.runner.model.state().into_iter().zip(&self.runner.plan.model.tensors);
+        let (frozen, model): (Vec<_>, Vec<_>) =
+            state.partition(|(_, planned)| planned.role != Role::Buffer && !planned.trainable);
+        let tensors =
+            |pairs: Vec<((String, Tensor), &TensorPlan)>| pairs.into_iter().map(|(pair, _)| pair).collect();
+        Ok(Tensors {
+            model: tensors(model),
+            frozen: tensors(frozen),
+            optimizer: self.optimizer.state()?,
+            average,
+        })
     }
 
     /// Exchanges the weights and their average, where the run keeps one.

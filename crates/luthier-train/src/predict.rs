@@ -1,14 +1,15 @@
-//! Predictions for files that are in no split.
+//! Predictions for files and texts that are in no split.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use luthier_data::{Chain, Limits, SampleKey, picture::decode_file, transforms::Scratch};
+use luthier_model::{Input, Tokens};
 use serde::Serialize;
 
-use crate::TrainError;
 use crate::evaluate::probabilities;
 use crate::feed::pictures;
 use crate::runner::Runner;
+use crate::{TrainError, texts};
 
 /// What the model says about one file.
 #[derive(Debug, Clone, Serialize)]
@@ -19,12 +20,50 @@ pub struct Prediction {
     pub result: Result<Vec<f32>, String>,
 }
 
+/// What the model says about one text.
+#[derive(Debug, Clone, Serialize)]
+pub struct TextPrediction {
+    /// The text
+    pub text: String,
+    /// Tokens of it that were used
+    pub tokens: usize,
+    /// Probability of each class; none for a text without a token
+    pub probabilities: Option<Vec<f32>>,
+}
+
 impl Runner {
+    /// Probabilities for texts. One that has no token, because it is empty, has no answer.
+    pub fn predict_texts(&self, texts: &[String]) -> Result<Vec<TextPrediction>, TrainError> {
+        let max_length = self.plan.text.as_ref().map_or(u64::MAX, |text| text.max_length);
+        let (_, tokenizer) = texts::open(&self.plan.recipe, Path::new(&self.plan.base))?;
+        let (ids, _) = texts::encode(&tokenizer, max_length, texts)?;
+        let per_batch = usize::try_from(self.plan.recipe.train.batch_size).unwrap_or(1).max(1);
+        let known: Vec<usize> = (0..texts.len()).filter(|at| !ids[*at].is_empty()).collect();
+        let mut answers = vec![None; texts.len()];
+        for part in known.chunks(per_batch) {
+            let mut packed = Tokens::pack(&part.iter().map(|at| &ids[*at]).collect::<Vec<_>>())?;
+            packed.ids = packed.ids.f_to_device(self.device)?;
+            let input = Input::Tokens(packed);
+            let rows = tch::no_grad(|| probabilities(&self.forward_input(&input, false)?))?;
+            for (at, row) in part.iter().zip(rows) {
+                answers[*at] = Some(row);
+            }
+        }
+        let zipped = texts.iter().zip(&ids).zip(answers);
+        Ok(zipped
+            .map(|((text, ids), probabilities)| TextPrediction {
+                text: text.clone(),
+                tokens: ids.len(),
+                probabilities,
+            })
+            .collect())
+    }
+
     /// Probabilities for pictures, with the recipe's evaluation chain. A file that cannot be read is an answer, not an
     /// error.
     pub fn predict(&self, files: &[PathBuf]) -> Result<Vec<Prediction>, TrainError> {
         let data = &self.plan.recipe.data;
-        let chain = Chain::new(&data.transform.eval)?;
+        let chain = Chain::new(data.eval_transform())?;
         let (height, width) = chain.output_size()?;
         let limits = Limits { max_megapixels: data.max_megapixels };
         let mut scratch = Scratch::default();
@@ -52,7 +91,8 @@ impl Runner {
             } else {
                 let shape = [good as i64, i64::from(height), i64::from(width), 3];
                 let input = pictures(&pixels, shape)?.f_to_device(self.device)?;
-                tch::no_grad(|| probabilities(&self.forward(&input, false)?))?
+                let input = Input::Pictures(input);
+                tch::no_grad(|| probabilities(&self.forward_input(&input, false)?))?
             }
             .into_iter();
             for (path, why) in part.iter().zip(read) {

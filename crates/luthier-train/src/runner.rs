@@ -1,16 +1,16 @@
 //! A model with the data that a plan gives it: what training, evaluation and prediction share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use luthier_model::{Input, Model};
+use luthier_model::{Flow, Input, Model};
 use luthier_plan::{Plan, ResolvedPrecision};
 use luthier_torch::autocast;
 use luthier_weights::Weights;
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
-use crate::feed::Feed;
+use crate::feed::{Batch, Feed, Start};
 use crate::loss::Objective;
 
 /// A model with the data that a plan gives it.
@@ -25,6 +25,8 @@ pub struct Runner {
     pub feed: Feed,
     /// Device of the model
     pub device: Device,
+    /// Folder for activations that memory has no room for
+    pub cache: PathBuf,
 }
 
 impl Runner {
@@ -33,7 +35,8 @@ impl Runner {
         let device = model.device;
         let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, device);
         let feed = Feed::new(&plan, device)?;
-        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device })
+        let cache = crate::prefix::folder();
+        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache })
     }
 
     /// A runner for a plan, with weights that match the model to the last tensor: a checkpoint's.
@@ -43,12 +46,26 @@ impl Runner {
         Runner::new(plan, model)
     }
 
-    /// Logits in fp32 for a batch of inputs [N, 3, H, W].
-    pub fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor, TrainError> {
+    /// Logits in fp32 for a batch, from where it starts.
+    pub fn forward(&self, batch: &Batch, train: bool) -> Result<Tensor, TrainError> {
+        match &batch.start {
+            Start::Input(input) => self.forward_input(input, train),
+            Start::Behind(parts, flow) => self.autocast(|| {
+                let flow = Flow { hidden: flow.hidden.shallow_clone(), layout: flow.layout.clone() };
+                let end = self.model.parts().len();
+                Ok(self.model.run(*parts..end, flow, train)?.hidden)
+            }),
+        }
+    }
+
+    /// Logits in fp32 for inputs, through the whole network.
+    pub fn forward_input(&self, input: &Input, train: bool) -> Result<Tensor, TrainError> {
+        self.autocast(|| Ok(self.model.forward(input, train)?))
+    }
+
+    fn autocast(&self, run: impl FnOnce() -> Result<Tensor, TrainError>) -> Result<Tensor, TrainError> {
         let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
-        let input = Input::Pictures(input.shallow_clone());
-        let logits = autocast(self.device, bf16, || self.model.forward(&input, train))?;
-        Ok(logits.f_to_kind(Kind::Float)?)
+        Ok(autocast(self.device, bf16, run)?.f_to_kind(Kind::Float)?)
     }
 
     /// Writes the model's weights as one safetensors file, under the names that `rename` gives; a tensor without one

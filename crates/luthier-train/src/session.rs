@@ -1,6 +1,7 @@
 //! The loop. It owns no policy and prints nothing: what happens was planned, and is told to listeners.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -65,12 +66,46 @@ impl<'a> Session<'a> {
 
     fn epochs(&mut self) -> Result<Outcome, TrainError> {
         let plan = self.job.runner.plan.clone();
+        let mut entered = None;
         while self.state.epoch < plan.length.epochs && !self.state.stopped {
+            let stage = plan.stage_of(self.state.epoch);
+            if entered.replace(stage) != Some(stage) {
+                self.enter(&plan, stage)?;
+            }
             if !self.epoch(&plan)? {
                 return Ok(Outcome::Interrupted);
             }
         }
+        for split in &plan.recipe.eval.at_end {
+            self.look_back(&plan, split.as_str())?;
+        }
         Ok(if self.state.stopped { Outcome::Stopped } else { Outcome::Finished })
+    }
+
+    /// Begins a stage, or goes on with it: its parameters move, and frozen leading parts run once.
+    fn enter(&mut self, plan: &Plan, stage: usize) -> Result<(), TrainError> {
+        if self.job.stage() != stage {
+            self.job.enter(stage)?;
+        }
+        let Some(planned) = plan.stages.get(stage) else { return Ok(()) };
+        let first = planned.first_epoch * plan.length.updates_per_epoch;
+        // a run that goes on in the middle of a stage has told it before
+        if !plan.recipe.stages.is_empty() && self.state.update == first {
+            let trained = plan.model.tensors.iter().filter(|tensor| tensor.trainable).count();
+            let (stage, name) = (stage as u64, planned.name.clone());
+            let tensors = (trained - planned.resting.len()) as u64;
+            self.tell(&Event::StageBegin { at: self.at(), stage, name, tensors })?;
+        }
+        if let Some(prefix) = &planned.prefix {
+            let began = Instant::now();
+            self.tell(&Event::PrefixBegin { at: self.at(), samples: prefix.samples })?;
+            let filled = crate::prefix::fill(&self.job.runner, prefix)?;
+            let (run, bytes) = (filled.made.run, filled.made.bytes);
+            self.job.runner.feed.prefix = Some(Arc::new(filled));
+            let seconds = began.elapsed().as_secs_f64();
+            self.tell(&Event::PrefixEnd { at: self.at(), run, bytes, seconds })?;
+        }
+        Ok(())
     }
 
     /// One epoch, or what is left of it. False when the run was asked to stop.
@@ -86,9 +121,11 @@ impl<'a> Session<'a> {
             if update.batches.is_empty() {
                 return Err(TrainError::Unreadable(self.state.update + 1));
             }
-            let factor = plan.lr_factors.get(self.state.update as usize).copied();
-            let mut step =
-                self.job.step(&update, self.state.update, factor.unwrap_or(self.state.plateau.factor))?;
+            let planned = plan.lr_factors.get(self.state.update as usize).copied();
+            // a curve that depends on metrics is not planned
+            let scale = plan.stages.get(self.job.stage()).map_or(1.0, |stage| stage.lr_scale);
+            let factor = planned.unwrap_or(self.state.plateau.factor * scale);
+            let mut step = self.job.step(&update, self.state.update, factor)?;
             self.state.update += 1;
             self.state.batch += update.taken;
             self.state.samples += step.count;
@@ -99,7 +136,7 @@ impl<'a> Session<'a> {
             self.state.sums.add(&step);
             self.tell(&Event::StepEnd(step.end))?;
             if due(plan.recipe.eval.every, self.state.update) {
-                self.evaluate(plan)?;
+                self.look(plan)?;
                 mark = Instant::now();
             }
             let saved = due(plan.recipe.train.checkpoint.every, self.state.update);
@@ -125,13 +162,42 @@ impl<'a> Session<'a> {
         let (loss, accuracy) = (sums.loss / sums.denominator, sums.correct as f64 / sums.count as f64);
         self.tell(&Event::EpochEnd { at: last, loss, accuracy, seconds: sums.seconds })?;
         let over = self.state.epoch == plan.length.epochs;
-        if over || due_epoch(plan.recipe.eval.every, self.state.epoch) {
+        let due = due_epoch(plan.recipe.eval.every, self.state.epoch);
+        if due && plan.recipe.eval.batches.is_some() {
+            self.look(plan)?;
+        }
+        if over || due || plan.recipe.eval.batches.is_some() {
             self.evaluate(plan)?;
         }
         if over || self.state.stopped || due_epoch(plan.recipe.train.checkpoint.every, self.state.epoch) {
             self.save(plan)?;
         }
         Ok(())
+    }
+
+    /// What `eval.every` asks for: the validation split, or quick estimates on some of it and of the training split.
+    fn look(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        let Some(batches) = plan.recipe.eval.batches else { return self.evaluate(plan) };
+        for split in ["train", "valid"] {
+            if plan.data.split(split).is_some() {
+                let result = self.job.estimate(split, batches)?;
+                self.tell(&Event::EvalEnd(EvalEnd { at: self.at(), ..result.summary }))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates a whole split at the end of the run, where these weights were not evaluated on it already.
+    fn look_back(&mut self, plan: &Plan, split: &str) -> Result<(), TrainError> {
+        let done = split == "valid" && self.state.evaluated == Some(self.state.update);
+        if done || plan.data.split(split).is_none() {
+            return Ok(());
+        }
+        let at = self.at();
+        let batches = self.job.runner.feed.batches_of(split);
+        self.tell(&Event::EvalBegin { at, split: split.into(), batches })?;
+        let result = self.job.evaluate(split)?;
+        self.tell(&Event::EvalEnd(EvalEnd { at, ..result.summary }))
     }
 
     /// Evaluates the validation split, unless these very weights were evaluated already.

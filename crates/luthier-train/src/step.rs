@@ -1,11 +1,12 @@
 //! One optimizer update.
 
+use luthier_model::Input;
 use luthier_plan::{Position, StepEnd};
 use luthier_torch::manual_seed;
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
-use crate::feed::{Batch, Update};
+use crate::feed::{Batch, Start, Update};
 use crate::job::Job;
 use crate::optim::all_finite;
 
@@ -68,7 +69,7 @@ impl Job {
 
     /// Forward and backward of one batch: adds its share to the gradients, returns its sum of losses and right answers.
     fn accumulate(&mut self, batch: &Batch, denominator: f64, number: u64) -> Result<(f64, u64), TrainError> {
-        let logits = self.runner.forward(&batch.input, true)?;
+        let logits = self.runner.forward(batch, true)?;
         let labels = Tensor::from_slice(&batch.labels).to_device(self.runner.device);
         let sum = self.runner.objective.sum(&logits, &labels)?;
         let value = sum.f_double_value(&[])?;
@@ -80,10 +81,10 @@ impl Job {
     }
 
     fn bad_loss(&self, batch: &Batch, logits: &Tensor, number: u64) -> Result<TrainError, TrainError> {
-        let what = if !all_finite(&batch.input)? {
+        let what = if !finite_start(batch)? {
             format!(
                 "the input holds numbers that are not finite (first sample of the batch: `{}`)",
-                self.runner.feed.path_of(batch, 0)
+                self.runner.feed.place_of(batch, 0)
             )
         } else if let Some(name) = self.first_bad_weight()? {
             format!("the weight `{name}` holds numbers that are not finite")
@@ -92,7 +93,10 @@ impl Job {
                 .find(|row| all_finite(&logits.get(*row as i64)).is_ok_and(|fine| !fine));
             match row {
                 Some(row) => {
-                    format!("the model's output for `{}` is not finite", self.runner.feed.path_of(batch, row))
+                    format!(
+                        "the model's output for `{}` is not finite",
+                        self.runner.feed.place_of(batch, row)
+                    )
                 }
                 None => "the loss is not finite".to_string(),
             }
@@ -101,15 +105,7 @@ impl Job {
     }
 
     fn bad_gradient(&self, number: u64) -> Result<TrainError, TrainError> {
-        let name = match self.optimizer.first_bad_gradient()? {
-            Some((group, position)) => {
-                let mut members =
-                    self.runner.plan.model.tensors.iter().filter(|tensor| tensor.group == Some(group));
-                members.nth(position).map(|tensor| tensor.name.clone())
-            }
-            None => None,
-        };
-        let what = match name {
+        let what = match self.optimizer.first_bad_gradient()? {
             Some(name) => format!("the gradient of `{name}` is not finite"),
             None => "the norm of the gradient overflows".to_string(),
         };
@@ -132,6 +128,15 @@ impl Job {
              is too high (`optim.lr` is {lr}): try a tenth of it, or `train.clip_grad_norm = 1.0`"
         );
         TrainError::Diverged { update: number + 1, what, help }
+    }
+}
+
+/// Whether what goes into the network is finite; token ids always are.
+fn finite_start(batch: &Batch) -> Result<bool, TrainError> {
+    match &batch.start {
+        Start::Input(Input::Pictures(pictures)) => all_finite(pictures),
+        Start::Input(Input::Tokens(_)) => Ok(true),
+        Start::Behind(_, flow) => all_finite(&flow.hidden),
     }
 }
 

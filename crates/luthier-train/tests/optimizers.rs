@@ -20,6 +20,7 @@ fn optimizer(optim: &Optim, parameter: &Tensor) -> Optimizer {
         shape: SHAPE.to_vec(),
         dtype: "float32".into(),
         role: Role::Weight,
+        part: 0,
         trainable: true,
         group: Some(0),
     };
@@ -30,8 +31,15 @@ fn optimizer(optim: &Optim, parameter: &Tensor) -> Optimizer {
         tensors: 1,
         scalars: 15,
     };
-    Optimizer::new(&optim.rule, &[group], &[plan], &[parameter.shallow_clone()], MemoryFormat::Contiguous)
-        .unwrap()
+    Optimizer::new(
+        &optim.rule,
+        &[group],
+        &[plan],
+        &[],
+        &[parameter.shallow_clone()],
+        MemoryFormat::Contiguous,
+    )
+    .unwrap()
 }
 
 fn update(optimizer: &mut Optimizer, weight: &Tensor, step: u64) {

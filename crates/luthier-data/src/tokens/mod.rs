@@ -117,6 +117,11 @@ impl TextTokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// The token of an id, if the vocabulary has it.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// The token that fills short texts up, if the tokenizer has one; GPT-2's has none.
     pub fn pad(&self) -> Option<u32> {
         self.specials.pad

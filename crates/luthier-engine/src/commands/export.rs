@@ -6,7 +6,7 @@ use luthier::args::{ExportArgs, ExportFormat};
 use luthier::voice::{Blame, Failure, Sentence, Voice};
 use luthier_model::{ModelError, huggingface_config, huggingface_name, huggingface_preprocessor};
 use luthier_recipe::{Size, Transform};
-use luthier_train::Runner;
+use luthier_train::{Runner, tokenizer_files};
 
 use crate::opened;
 
@@ -44,7 +44,9 @@ fn safetensors(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failur
 
 fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
     let arch = runner.plan.recipe.model.arch;
-    let config = match huggingface_config(&runner.model, &runner.plan.data.classes, None) {
+    let pad_token =
+        runner.plan.text.as_ref().and_then(|text| text.pad_token.as_ref()).map(|(_, id)| i64::from(*id));
+    let config = match huggingface_config(&runner.model, &runner.plan.data.classes, pad_token) {
         Ok(config) => config,
         Err(error @ ModelError::NotInTransformers { .. }) => {
             return Err(Failure::misuse(
@@ -56,9 +58,27 @@ fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
     };
     runner.write_weights(weights, |name| huggingface_name(arch, name)).or_subject()?;
     json(&dir.join("config.json"), &config)?;
-    let chain = &runner.plan.recipe.data.transform.eval;
+    if runner.plan.text.is_some() {
+        return tokenizer(runner, dir);
+    }
+    let chain = runner.plan.recipe.data.eval_transform();
     let (size, mean, std) = (crop(chain), normalize(chain).0, normalize(chain).1);
     json(&dir.join("preprocessor_config.json"), &huggingface_preprocessor(arch, size, mean, std))
+}
+
+/// The tokenizer's own files, so that the folder is all that `transformers` needs.
+fn tokenizer(runner: &Runner, dir: &Path) -> Result<(), Failure> {
+    for file in tokenizer_files(&runner.plan).or_subject()? {
+        let name = file.file_name().unwrap_or_default();
+        let text = std::fs::read(&file).map_err(|error| {
+            Failure::subject(Sentence {
+                message: format!("cannot read `{}`: {error}", file.display()),
+                hint: None,
+            })
+        })?;
+        luthier_track::write_atomic(&dir.join(name), &text).or_subject()?;
+    }
+    Ok(())
 }
 
 /// Edge of the pictures that the model is evaluated on.

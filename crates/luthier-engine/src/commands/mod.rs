@@ -5,4 +5,5 @@ pub mod compare;
 pub mod eval;
 pub mod export;
 pub mod predict;
+mod texts;
 pub mod train;

@@ -8,13 +8,23 @@ use luthier::voice::{self, Blame, Failure, Voice};
 use luthier_train::Prediction;
 use serde_json::json;
 
+use super::texts;
 use crate::opened;
 
 pub fn run(args: &PredictArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
     let opened = opened::open(&args.run, &args.checkpoint, device, voice)?;
+    let classes = &opened.runner.plan.data.classes;
+    if opened.runner.plan.text.is_some() {
+        return texts::run(&opened.runner, args, voice);
+    }
+    if args.inputs.is_empty() || !args.text.is_empty() {
+        return Err(Failure::misuse(
+            "this run knows pictures, and none is named",
+            "name pictures, or folders of pictures",
+        ));
+    }
     let files = files(&args.inputs)?;
     let predictions = opened.runner.predict(&files).or_subject()?;
-    let classes = &opened.runner.plan.data.classes;
     let unreadable = predictions.iter().filter(|prediction| prediction.result.is_err()).count();
     if voice.json {
         let rows: Vec<_> =
@@ -49,7 +59,7 @@ fn voice_misuse(path: &Path, what: &str) -> Result<(), Failure> {
     Err(Failure::misuse(format!("`{}` {what}", path.display()), "name pictures, or folders of pictures"))
 }
 
-fn ranked<'a>(probabilities: &[f32], classes: &'a [String], top: u16) -> Vec<(&'a str, f32)> {
+pub(super) fn ranked<'a>(probabilities: &[f32], classes: &'a [String], top: u16) -> Vec<(&'a str, f32)> {
     let mut ranked: Vec<(&str, f32)> =
         classes.iter().map(String::as_str).zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

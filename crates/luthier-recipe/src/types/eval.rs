@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::Every;
 
 /// When and how the model is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Eval {
     /// How often the validation split is evaluated; it always is at the end
     #[serde(default = "each_epoch")]
@@ -13,6 +13,14 @@ pub struct Eval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 64)]
     pub batch_size: Option<u64>,
+    /// Batches of a quick estimate on the training and the validation split, taken at `every`; the whole validation
+    /// split is then evaluated after each epoch, and only that decides what is best
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), example = 5)]
+    pub batches: Option<u64>,
+    /// Splits that are evaluated whole at the end of the run, where there are such: any of `train`, `valid`, `test`
+    #[serde(default = "held_out")]
+    pub at_end: Vec<SplitName>,
     /// Which number decides the best checkpoint, early stopping and ReduceLROnPlateau
     #[serde(default)]
     pub metric: Metric,
@@ -20,12 +28,45 @@ pub struct Eval {
 
 impl Default for Eval {
     fn default() -> Self {
-        Eval { every: each_epoch(), batch_size: None, metric: Metric::default() }
+        Eval {
+            every: each_epoch(),
+            batch_size: None,
+            batches: None,
+            at_end: held_out(),
+            metric: Metric::default(),
+        }
     }
 }
 
 fn each_epoch() -> Every {
     Every::Epochs(1)
+}
+
+fn held_out() -> Vec<SplitName> {
+    vec![SplitName::Valid, SplitName::Test]
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SplitName {
+    /// What is trained on
+    Train,
+    /// What decides which weights are best
+    Valid,
+    /// What is looked at once, at the end
+    Test,
+}
+
+impl SplitName {
+    /// The name as plans and events write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SplitName::Train => "train",
+            SplitName::Valid => "valid",
+            SplitName::Test => "test",
+        }
+    }
 }
 
 /// A validation number that runs are judged by.

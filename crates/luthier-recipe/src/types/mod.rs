@@ -8,6 +8,7 @@ mod loss;
 mod model;
 mod optim;
 mod schedule;
+mod stage;
 mod train;
 mod transform;
 
@@ -17,6 +18,7 @@ pub use loss::*;
 pub use model::*;
 pub use optim::*;
 pub use schedule::*;
+pub use stage::*;
 pub use train::*;
 pub use transform::*;
 
@@ -52,6 +54,10 @@ pub struct Recipe {
     /// When and how the model is evaluated
     #[serde(default)]
     pub eval: Eval,
+    /// Parts of the run that train different parameters, one after the other
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{ "name": "head", "epochs": 1, "train": ["score.*"] }]))]
+    pub stages: Vec<Stage>,
 }
 
 fn default_seed() -> u64 {
@@ -64,6 +70,8 @@ fn default_seed() -> u64 {
 pub enum Task {
     /// One label per picture
     ImageClassification,
+    /// One label per text
+    TextClassification,
 }
 
 /// "Every so many epochs" or "every so many steps"; exactly one of the two.

@@ -20,6 +20,10 @@ pub struct Optim {
     #[serde(default)]
     #[schemars(example = serde_json::json!(["bias", "norm"]))]
     pub no_decay: Vec<NoDecay>,
+    /// Multiply the rate by this once for every part below the head, so that early layers move less; `groups` win
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::inside, example = 0.8)]
+    pub layer_decay: Option<f64>,
     /// Parameters with their own learning rate or weight decay; the first matching group wins
     #[serde(default)]
     #[schemars(example = serde_json::json!([{ "match": "fc.*", "lr_scale": 10.0 }]))]

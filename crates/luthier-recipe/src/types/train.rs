@@ -29,6 +29,12 @@ pub struct Train {
     /// Number format of the forward and backward pass; weights are kept in fp32 always
     #[serde(default)]
     pub precision: Precision,
+    /// Run frozen leading parts once per sample and keep what they give, where that is exact
+    #[serde(default)]
+    pub prefix_cache: PrefixCache,
+    /// Where the head reads one token, compute the last block's queries and MLP for that token alone
+    #[serde(default = "yes")]
+    pub shortcuts: bool,
     /// Keep an exponential moving average of the weights, and evaluate and save that
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "decay": 0.999 }))]
@@ -60,6 +66,33 @@ pub enum Precision {
     Fp32,
     /// bfloat16 autocast over fp32 weights
     Bf16,
+}
+
+/// Keeps what frozen leading parts give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrefixCache {
+    /// Use it where it is exact and is used more than once
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Memory it may take, in MiB; above it goes to a memory-mapped file in the user's cache folder
+    #[serde(default = "prefix_memory")]
+    pub memory_mib: u64,
+    /// Disk it may take, in MiB; above it is not used
+    #[serde(default = "prefix_disk")]
+    pub disk_mib: u64,
+}
+
+impl Default for PrefixCache {
+    fn default() -> Self {
+        PrefixCache { enabled: true, memory_mib: prefix_memory(), disk_mib: prefix_disk() }
+    }
+}
+
+fn prefix_memory() -> u64 {
+    2048
+}
+fn prefix_disk() -> u64 {
+    16384
 }
 
 /// An exponential moving average of the weights.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, StepPoint};
+use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, StagePoint, StepPoint};
 use crate::TrackError;
 
 /// A line longer than this is not a record: a confusion matrix of 1000 classes takes less than a hundredth of it.
@@ -19,6 +19,8 @@ pub struct Metrics {
     pub evals: Vec<EvalPoint>,
     /// Ends of epochs
     pub epochs: Vec<EpochPoint>,
+    /// Beginnings of stages
+    pub stages: Vec<StagePoint>,
     /// Samples that were left out while the run went on
     pub skipped: Vec<SkippedPoint>,
     /// The end of the run; `None` while it runs, or when it was killed
@@ -37,17 +39,17 @@ pub struct Cut {
 }
 
 impl Metrics {
-    /// Evaluations of one split, in order.
+    /// Evaluations of one split, quick estimates among them, in order.
     pub fn evals_of<'a>(&'a self, split: &'a str) -> impl Iterator<Item = &'a EvalPoint> {
         self.evals.iter().filter(move |eval| eval.split == split)
     }
 
-    /// The last evaluation of a split.
+    /// The last evaluation of a whole split.
     pub fn last_eval(&self, split: &str) -> Option<&EvalPoint> {
-        self.evals.iter().rfind(|eval| eval.split == split)
+        self.evals.iter().rfind(|eval| eval.split == split && !eval.estimate)
     }
 
-    /// The evaluation of a split with the lowest loss (`lower` is true) or the highest accuracy; the first of
+    /// The evaluation of a whole split with the lowest loss (`lower` is true) or the highest accuracy; the first of
     /// equals. One that is NaN is never the best.
     pub fn best_eval(&self, split: &str, metric: luthier_recipe::Metric) -> Option<&EvalPoint> {
         // both as "higher is better"
@@ -56,7 +58,8 @@ impl Metrics {
             luthier_recipe::Metric::Accuracy => eval.accuracy,
         };
         let mut best: Option<&EvalPoint> = None;
-        for eval in self.evals.iter().filter(|eval| eval.split == split && !score(eval).is_nan()) {
+        let whole = self.evals.iter().filter(|eval| eval.split == split && !eval.estimate);
+        for eval in whole.filter(|eval| !score(eval).is_nan()) {
             if best.is_none_or(|best| score(eval) > score(best)) {
                 best = Some(eval);
             }
@@ -69,6 +72,7 @@ impl Metrics {
             Record::Step(step) => self.steps.push(step),
             Record::Eval(eval) => self.evals.push(eval),
             Record::Epoch(epoch) => self.epochs.push(epoch),
+            Record::Stage(stage) => self.stages.push(stage),
             Record::Skipped(skipped) => self.skipped.push(skipped),
             Record::End(end) => self.end = Some(end),
             Record::Unknown => {}

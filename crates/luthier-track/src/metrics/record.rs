@@ -14,6 +14,8 @@ pub enum Record {
     Eval(EvalPoint),
     /// One epoch's training numbers
     Epoch(EpochPoint),
+    /// A stage began
+    Stage(StagePoint),
     /// A sample that was left out
     Skipped(SkippedPoint),
     /// The run is over
@@ -42,10 +44,14 @@ impl Record {
                 loss: eval.loss,
                 accuracy: eval.accuracy,
                 count: eval.count,
+                estimate: eval.estimate,
                 confusion: Confusion::from_rows(&eval.confusion),
             })),
             Event::EpochEnd { at, loss, accuracy, seconds: _ } => {
                 Some(Record::Epoch(EpochPoint { at: *at, loss: *loss, accuracy: *accuracy }))
+            }
+            Event::StageBegin { at, stage, name, tensors: _ } => {
+                Some(Record::Stage(StagePoint { at: *at, stage: *stage, name: name.clone() }))
             }
             Event::SampleSkipped { at, path, why } => {
                 Some(Record::Skipped(SkippedPoint { at: *at, path: path.clone(), why: why.clone() }))
@@ -60,6 +66,8 @@ impl Record {
             Event::RunBegin { .. }
             | Event::EpochBegin { .. }
             | Event::EvalBegin { .. }
+            | Event::PrefixBegin { .. }
+            | Event::PrefixEnd { .. }
             | Event::CheckpointSaved { .. } => None,
         }
     }
@@ -104,6 +112,9 @@ pub struct EvalPoint {
     pub accuracy: f64,
     /// Samples
     pub count: u64,
+    /// A quick look at some of the samples
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimate: bool,
     /// Which class was taken for which
     pub confusion: Confusion,
 }
@@ -120,6 +131,18 @@ pub struct EpochPoint {
     /// Share of right answers
     #[serde(with = "crate::float")]
     pub accuracy: f64,
+}
+
+/// A stage began: other parameters are trained from here on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StagePoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Index of the stage
+    pub stage: u64,
+    /// Its name
+    pub name: String,
 }
 
 /// A sample that could not be read.

@@ -57,6 +57,17 @@ pub enum TimingRecord {
         /// Wall time of the write
         seconds: f64,
     },
+    /// Frozen leading parts ran once over the samples
+    Prefix {
+        /// Updates done before
+        update: u64,
+        /// Samples that had to be run
+        run: u64,
+        /// Bytes kept
+        bytes: u64,
+        /// Wall time
+        seconds: f64,
+    },
     /// The run is over
     End {
         /// After which update
@@ -96,7 +107,14 @@ impl TimingRecord {
                 seconds: *seconds,
             }),
             Event::RunEnd(end) => Some(TimingRecord::End { update: end.at.update, seconds: end.seconds }),
-            Event::EpochBegin { .. } | Event::EvalBegin { .. } | Event::SampleSkipped { .. } => None,
+            Event::PrefixEnd { at, run, bytes, seconds } => {
+                Some(TimingRecord::Prefix { update: at.update, run: *run, bytes: *bytes, seconds: *seconds })
+            }
+            Event::EpochBegin { .. }
+            | Event::StageBegin { .. }
+            | Event::PrefixBegin { .. }
+            | Event::EvalBegin { .. }
+            | Event::SampleSkipped { .. } => None,
         }
     }
 }
@@ -112,6 +130,8 @@ pub struct Timing {
     pub eval_seconds: f64,
     /// Writing checkpoints
     pub checkpoint_seconds: f64,
+    /// Running frozen leading parts once
+    pub prefix_seconds: f64,
     /// Training samples of all updates
     pub samples: u64,
     /// Wall time of the run as it said itself, interruptions not counted; `None` while it is not over
@@ -132,7 +152,8 @@ impl Timing {
 
     /// Wall time: what the run said, or else the sum of its parts.
     pub fn seconds(&self) -> f64 {
-        self.total.unwrap_or(self.train_seconds + self.eval_seconds + self.checkpoint_seconds)
+        self.total
+            .unwrap_or(self.train_seconds + self.eval_seconds + self.checkpoint_seconds + self.prefix_seconds)
     }
 }
 
@@ -154,6 +175,7 @@ pub fn read_timing(path: &Path) -> Result<Timing, TrackError> {
         }
         TimingRecord::Eval { seconds, .. } => timing.eval_seconds += seconds,
         TimingRecord::Checkpoint { seconds, .. } => timing.checkpoint_seconds += seconds,
+        TimingRecord::Prefix { seconds, .. } => timing.prefix_seconds += seconds,
         TimingRecord::End { seconds, .. } => timing.total = Some(seconds),
         TimingRecord::Epoch { .. } | TimingRecord::Unknown => {}
     })?;

@@ -88,13 +88,28 @@ fn loss(runs: &[Run]) -> Option<Chart> {
     for (place, run) in runs.iter().enumerate() {
         let (train, valid) = colors(runs, place);
         let steps: Vec<_> = run.metrics.steps.iter().map(|step| (step.at.epochs, step.loss)).collect();
-        if runs.len() == 1 {
+        let looks = |split: &'static str, estimate: bool| -> Vec<(f64, f64)> {
+            let evals = run.metrics.evals_of(split).filter(move |eval| eval.estimate == estimate);
+            evals.map(|eval| (eval.at.epochs, eval.loss)).collect()
+        };
+        let (seen, estimates) = (looks("train", true), looks("valid", true));
+        if runs.len() == 1 && !seen.is_empty() {
+            // quick looks at both splits with the same weights: one ruler, as the losses of the updates are not
+            series.push(Series {
+                label: None,
+                points: steps,
+                color: train,
+                stroke: Stroke::Faint,
+                marks: false,
+            });
+            push(&mut series, run.name("training"), seen, train, Stroke::Solid, true);
+        } else if runs.len() == 1 {
             push_noisy(&mut series, run.name("training"), steps, train);
         } else {
             let points = smooth(&steps).unwrap_or(steps);
             push(&mut series, run.name("training"), points, train, Stroke::Solid, false);
         }
-        let evals: Vec<_> = run.metrics.evals_of("valid").map(|eval| (eval.at.epochs, eval.loss)).collect();
+        let evals = if estimates.is_empty() { looks("valid", false) } else { estimates };
         push(&mut series, run.name("validation"), evals, valid, Stroke::DashDot, true);
     }
     let (low, high) = bounds(&series)?;
@@ -110,8 +125,8 @@ fn accuracy(runs: &[Run]) -> Option<Chart> {
         let epochs: Vec<_> =
             run.metrics.epochs.iter().map(|epoch| (epoch.at.epochs, epoch.accuracy)).collect();
         push(&mut series, run.name("training"), epochs, train, Stroke::Solid, true);
-        let evals: Vec<_> =
-            run.metrics.evals_of("valid").map(|eval| (eval.at.epochs, eval.accuracy)).collect();
+        let whole = run.metrics.evals_of("valid").filter(|eval| !eval.estimate);
+        let evals: Vec<_> = whole.map(|eval| (eval.at.epochs, eval.accuracy)).collect();
         push(&mut series, run.name("validation"), evals, valid, Stroke::DashDot, true);
     }
     let (low, _) = bounds(&series)?;

@@ -125,6 +125,15 @@ fn tiles(run: &Run) -> Markup {
     } else if let Some(step) = run.metrics.steps.last() {
         tiles.push((number(step.loss), "training loss of the last update".to_owned()));
     }
+    for split in ["train", "test"] {
+        if let Some(eval) = run.metrics.last_eval(split) {
+            let what = if split == "train" { "training" } else { split };
+            tiles.push((
+                percent(eval.accuracy),
+                format!("{what} accuracy at the end, all {} samples", count(eval.count)),
+            ));
+        }
+    }
     tiles.push((duration(run.timing.seconds()), "wall time, interruptions not counted".to_owned()));
     if let Some(rate) = run.timing.samples_per_second() {
         let wait = run.timing.data_seconds / run.timing.train_seconds;

@@ -1,6 +1,6 @@
 //! The tables of the report.
 
-use luthier_plan::{LoadReport, Plan, ResolvedPrecision};
+use luthier_plan::{LoadReport, Plan, PrefixPlan, ResolvedPrecision, StagePlan};
 use maud::{Markup, PreEscaped, html};
 
 use crate::figures::{count, epochs, percent};
@@ -65,6 +65,9 @@ pub fn model(plan: &Plan) -> Markup {
         ("Device", plan.device.clone()),
         ("Precision", precision.to_owned()),
         ("Memory format", plan.memory_format.clone()),
+        ("Stages", stages(plan)),
+        ("Run once per sample", prefixes(plan)),
+        ("Texts", texts(plan)),
         ("Effective batch", format!("{} samples an update", count(plan.length.effective_batch))),
         (
             "Updates",
@@ -77,7 +80,7 @@ pub fn model(plan: &Plan) -> Markup {
     ];
     html! {
         h2 { "Plan" }
-        div.scroll { table { @for (fact, value) in &facts { tr { th { (fact) } td { (value) } } } } }
+        div.scroll { table { @for (fact, value) in facts.iter().filter(|(_, value)| !value.is_empty()) { tr { th { (fact) } td { (value) } } } } }
         h3 { "Optimizer groups" }
         div.scroll {
             table {
@@ -101,6 +104,45 @@ pub fn model(plan: &Plan) -> Markup {
             (list(&plan.notes))
         }
     }
+}
+
+/// Stages in words; nothing where there is but one.
+fn stages(plan: &Plan) -> String {
+    let word = |stage: &StagePlan| {
+        let last = stage.first_epoch + stage.epochs;
+        format!("{} (epochs {} to {last})", stage.name, stage.first_epoch + 1)
+    };
+    let named = plan.stages.iter().filter(|stage| !stage.name.is_empty());
+    named.map(word).collect::<Vec<_>>().join(", ")
+}
+
+/// Frozen leading parts that run once per sample, in words.
+fn prefixes(plan: &Plan) -> String {
+    let word = |prefix: &PrefixPlan| {
+        let last = plan.model.parts.get(prefix.parts.saturating_sub(1)).map_or("", String::as_str);
+        let first = plan.model.parts.first().map_or("", String::as_str);
+        let place = if prefix.on_disk { "on disk" } else { "in memory" };
+        format!(
+            "{first} to {last}: {} MiB {place}, {} runs saved",
+            prefix.bytes >> 20,
+            count(prefix.runs_saved)
+        )
+    };
+    let kept = plan.stages.iter().filter_map(|stage| stage.prefix.as_ref());
+    kept.map(word).collect::<Vec<_>>().join("; ")
+}
+
+/// What becomes of texts, in words.
+fn texts(plan: &Plan) -> String {
+    let Some(text) = &plan.text else { return String::new() };
+    let tokens: u64 = text.splits.iter().map(|split| split.tokens).sum();
+    format!(
+        "{} tokens by {}, at most {} of a text, read at: {}",
+        count(tokens),
+        text.tokenizer,
+        count(text.max_length),
+        text.pool
+    )
 }
 
 fn loaded(load: &LoadReport) -> Markup {

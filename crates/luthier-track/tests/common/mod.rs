@@ -154,13 +154,14 @@ impl Shape {
                 json!({ "name": "valid", "root": "ants-bees/train", "samples": samples, "skipped": [] }),
             );
         }
-        let tensor = |name: &str, shape: &[i64], role: &str, trainable: bool, group: Option<usize>| json!({ "name": name, "shape": shape, "dtype": "float32", "role": role, "trainable": trainable, "group": group });
+        let tensor = |name: &str, shape: &[i64], role: &str, trainable: bool, group: Option<usize>| json!({ "name": name, "shape": shape, "dtype": "float32", "role": role, "part": 0, "trainable": trainable, "group": group });
         let plan = json!({
-            "schema": 1, "recipe": recipe, "base": "recipes",
+            "schema": 2, "recipe": recipe, "base": "recipes",
             "data": { "classes": self.classes, "splits": splits },
             "model": {
                 "arch": "resnet18", "weights": "resnet18-5c106cde.pth",
                 "load": { "matched": 120, "head": ["fc.weight", "fc.bias"], "missing": [], "unexpected": [], "wrong_shape": [] },
+                "parts": ["stem", "fc"],
                 "tensors": [
                     tensor("conv1.weight", &[64, 3, 7, 7], "weight", true, Some(0)),
                     tensor("bn1.running_mean", &[64], "buffer", false, None),
@@ -169,6 +170,7 @@ impl Shape {
                     tensor("fc.bias", &[self.classes.len() as i64], "bias", true, Some(1)),
                 ],
             },
+            "stages": [{ "name": "", "first_epoch": 0, "epochs": self.epochs, "lr_scale": 1.0, "resting": [], "prefix": null }],
             "groups": [
                 { "name": "(all others)", "lr": self.lr, "weight_decay": 0.001, "tensors": 1, "scalars": 9408 },
                 { "name": "fc.*", "lr": self.lr * 10.0, "weight_decay": 0.001, "tensors": 2, "scalars": 1026 },
@@ -253,6 +255,7 @@ impl Shape {
             let right: u64 = (0..confusion.len()).map(|class| confusion[class][class]).sum();
             events.push(Event::EvalBegin { at, split: "valid".into(), batches: 3 });
             events.push(Event::EvalEnd(EvalEnd {
+                estimate: false,
                 at,
                 split: "valid".into(),
                 loss: loss * 1.15 + 0.02 * self.noise(update),

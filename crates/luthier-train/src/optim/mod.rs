@@ -24,18 +24,22 @@ struct Group {
 /// An update rule and the groups it moves. Names, defaults and arithmetic are `torch.optim`'s.
 pub struct Optimizer {
     rule: Rule,
+    /// Groups with parameters that move, in the plan's order
     groups: Vec<Group>,
+    /// Base rates of all the plan's groups
+    rates: Vec<f64>,
     /// Updates done
     steps: u64,
 }
 
 impl Optimizer {
     /// Moves the trainable parameters of a plan onto flat buffers, one per group. `tensors` are the model's, in the
-    /// order of `plans`.
+    /// order of `plans`; those whose indices are `resting` stay where they are.
     pub fn new(
         rule: &Rule,
         groups: &[GroupPlan],
         plans: &[TensorPlan],
+        resting: &[usize],
         tensors: &[Tensor],
         format: MemoryFormat,
     ) -> Result<Self, TrainError> {
@@ -44,9 +48,13 @@ impl Optimizer {
             let (names, members): (Vec<String>, Vec<Tensor>) = plans
                 .iter()
                 .zip(tensors)
-                .filter(|(plan, _)| plan.group == Some(index))
-                .map(|(plan, tensor)| (plan.name.clone(), tensor.shallow_clone()))
+                .enumerate()
+                .filter(|(at, (plan, _))| plan.group == Some(index) && !resting.contains(at))
+                .map(|(_, (plan, tensor))| (plan.name.clone(), tensor.shallow_clone()))
                 .unzip();
+            if members.is_empty() {
+                continue;
+            }
             let flat = FlatBuffer::new(&members, format)?;
             let state = state_names(rule)
                 .iter()
@@ -54,7 +62,8 @@ impl Optimizer {
                 .collect::<Result<_, TrainError>>()?;
             made.push(Group { flat, names, lr: group.lr, weight_decay: group.weight_decay, state });
         }
-        Ok(Optimizer { rule: rule.clone(), groups: made, steps: 0 })
+        let rates = groups.iter().map(|group| group.lr).collect();
+        Ok(Optimizer { rule: rule.clone(), groups: made, rates, steps: 0 })
     }
 
     /// Sets all gradients to zero.
@@ -87,9 +96,9 @@ impl Optimizer {
         Ok(true)
     }
 
-    /// Learning rates at `factor`, one per group.
+    /// Learning rates at `factor`, one per group of the plan.
     pub fn rates(&self, factor: f64) -> Vec<f64> {
-        self.groups.iter().map(|group| group.lr * factor).collect()
+        self.rates.iter().map(|lr| lr * factor).collect()
     }
 
     /// One update at the groups' rates times `factor`. The gradients are used up: weight decay may be added to them.
@@ -172,12 +181,12 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The first parameter whose gradient is not finite, as (group, position in the group).
-    pub fn first_bad_gradient(&self) -> Result<Option<(usize, usize)>, TrainError> {
-        for (index, group) in self.groups.iter().enumerate() {
+    /// Name of the first parameter whose gradient is not finite.
+    pub fn first_bad_gradient(&self) -> Result<Option<&str>, TrainError> {
+        for group in &self.groups {
             for (position, grad) in group.flat.views(group.flat.grad())?.iter().enumerate() {
                 if !all_finite(grad)? {
-                    return Ok(Some((index, position)));
+                    return Ok(group.names.get(position).map(String::as_str));
                 }
             }
         }

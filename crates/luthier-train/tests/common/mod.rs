@@ -111,14 +111,21 @@ impl Run {
 /// Trains from the beginning, and stops after an update if asked to.
 pub fn train(sets: &[&str], stop_after: Option<u64>) -> Run {
     let folder = TempDir::new().unwrap();
-    let (end, heard) = go(sets, &folder, None, stop_after);
+    let (end, heard) = go(sets, &folder, None, stop_after, None);
+    Run { folder, end, heard }
+}
+
+/// Trains with another cache folder than the user's.
+pub fn train_with_cache(sets: &[&str], cache: &Path) -> Run {
+    let folder = TempDir::new().unwrap();
+    let (end, heard) = go(sets, &folder, None, None, Some(cache));
     Run { folder, end, heard }
 }
 
 /// Goes on with a run.
 pub fn resume(sets: &[&str], run: Run, stop_after: Option<u64>) -> Run {
     let last = run.last();
-    let (end, heard) = go(sets, &run.folder, Some(&last), stop_after);
+    let (end, heard) = go(sets, &run.folder, Some(&last), stop_after, None);
     Run { end, heard, ..run }
 }
 
@@ -127,12 +134,17 @@ fn go(
     folder: &TempDir,
     from: Option<&Checkpoint>,
     stop_after: Option<u64>,
+    cache: Option<&Path>,
 ) -> (Result<RunEnd, TrainError>, Vec<Event>) {
     let _alone = alone();
     let ear = Ear { stop_after, ..Ear::default() };
     let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
     let stop = AtomicBool::new(false);
-    let job = Job::new(runner(sets)).unwrap();
+    let mut runner = runner(sets);
+    if let Some(cache) = cache {
+        runner.cache = cache.to_path_buf();
+    }
+    let job = Job::new(runner).unwrap();
     let checkpoints = folder.path().join("checkpoints");
     let session = Session::new(job, &checkpoints, &mut listeners, &stop).unwrap();
     let session = match from {
@@ -152,8 +164,12 @@ pub fn timeless(event: &Event) -> Option<Event> {
         Event::EvalEnd(eval) => eval.seconds = 0.0,
         Event::EpochEnd { seconds, .. } | Event::CheckpointSaved { seconds, .. } => *seconds = 0.0,
         // they say where a process began, which is what differs
-        Event::RunBegin { .. } | Event::EpochBegin { .. } | Event::RunEnd(_) => return None,
-        Event::EvalBegin { .. } | Event::SampleSkipped { .. } => {}
+        Event::RunBegin { .. }
+        | Event::EpochBegin { .. }
+        | Event::PrefixBegin { .. }
+        | Event::PrefixEnd { .. }
+        | Event::RunEnd(_) => return None,
+        Event::EvalBegin { .. } | Event::SampleSkipped { .. } | Event::StageBegin { .. } => {}
     }
     Some(event)
 }

@@ -79,7 +79,7 @@ pub struct EvalArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Split to measure: `valid` or `train`; `valid` if there is one
+    /// Split to measure: `valid`, `test` or `train`; `valid` if there is one
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<String>,
     /// Weights to use: `best`, `last` or a checkpoint folder
@@ -92,15 +92,21 @@ pub struct EvalArgs {
 #[command(after_help = "\
 Examples:
   luthier predict runs/hotdog lunch.jpg
-  luthier predict runs/hotdog photos/ --json")]
+  luthier predict runs/hotdog photos/ --json
+  luthier predict runs/spam < messages.txt
+  luthier predict runs/spam --text 'You have won a prize'")]
 pub struct PredictArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Pictures, or folders of pictures
-    #[arg(value_name = "INPUT", required = true)]
+    /// Pictures, or folders of pictures; for texts, files with a text a line, `-` for the standard input (also if none
+    /// is given)
+    #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Classes to list per picture, most probable first
+    /// A text to classify; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Classes to list per input, most probable first
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub top: u16,
     /// Weights to use: `best`, `last` or a checkpoint folder

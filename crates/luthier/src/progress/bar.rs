@@ -77,9 +77,17 @@ impl Bar {
     }
 
     fn begin_eval(&self, split: &str, batches: u64) {
+        self.spin(format!("evaluating `{split}`, {}", text::count(batches, "batch", "batches")));
+    }
+
+    fn begin_prefix(&self, samples: u64) {
+        self.spin(format!("running frozen parts over {}", text::count(samples, "sample", "samples")));
+    }
+
+    fn spin(&self, message: String) {
         let signs = self.look.sign("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\ ");
         self.line.set_style(style("{spinner:.cyan} {msg:.dim}").tick_chars(signs));
-        self.line.set_message(format!("evaluating `{split}`, {}", text::count(batches, "batch", "batches")));
+        self.line.set_message(message);
         self.line.enable_steady_tick(TURN);
     }
 
@@ -102,7 +110,12 @@ impl Listener for Bar {
             Event::EvalEnd(end) => self.end_eval(end.at.update),
             Event::EpochEnd { at, .. } => self.draw(at.update),
             Event::RunEnd(_) => self.line.finish_and_clear(),
-            Event::RunBegin { .. } | Event::SampleSkipped { .. } | Event::CheckpointSaved { .. } => {}
+            Event::PrefixBegin { samples, .. } => self.begin_prefix(*samples),
+            Event::PrefixEnd { at, .. } => self.end_eval(at.update),
+            Event::RunBegin { .. }
+            | Event::StageBegin { .. }
+            | Event::SampleSkipped { .. }
+            | Event::CheckpointSaved { .. } => {}
         }
         Ok(Wish::Continue)
     }

@@ -20,6 +20,8 @@ pub struct Row {
     pub seconds: f64,
     /// The best checkpoint so far
     pub best: bool,
+    /// Quick estimates on some of both splits, not means over all that was seen
+    pub estimate: bool,
 }
 
 /// A window of fewer columns gets the table without its last two.
@@ -53,7 +55,9 @@ impl Row {
             None => " ".repeat(19),
         };
         let rest = rest(&text::number(self.lr), &text::duration(self.seconds), look);
-        let best = if self.best {
+        let best = if self.estimate {
+            format!("  {}", look.paint(DIM, "estimate"))
+        } else if self.best {
             format!("  {}", look.paint(GREEN, look.sign("★ best", "* best")))
         } else {
             String::new()

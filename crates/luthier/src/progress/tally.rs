@@ -93,11 +93,29 @@ impl Tally {
                 self.step(step);
             }
             Event::EvalBegin { .. } => {}
+            Event::StageBegin { name, tensors, .. } => {
+                self.flush(&mut lines);
+                let tensors = text::count(*tensors, "tensor", "tensors");
+                lines.push(self.look.paint(DIM, &format!("stage `{name}` trains {tensors}")));
+            }
+            Event::PrefixBegin { .. } => self.flush(&mut lines),
+            Event::PrefixEnd { run, bytes, seconds, .. } => {
+                self.other_seconds += seconds;
+                let samples = text::count(*run, "sample", "samples");
+                let what = if *run == 0 {
+                    "found in the cache folder".into()
+                } else {
+                    format!("ran over {samples}")
+                };
+                let (size, time) = (text::bytes(*bytes), text::duration(*seconds));
+                lines.push(self.look.paint(DIM, &format!("frozen parts: {what} in {time}, {size} kept")));
+            }
             Event::EvalEnd(eval) => self.eval(eval, &mut lines),
             Event::EpochEnd { at, loss, accuracy, .. } => {
                 let row = self.row(*at);
                 row.loss = *loss;
                 row.accuracy = *accuracy;
+                row.estimate = false;
             }
             Event::SampleSkipped { path, why, .. } => {
                 lines.push(format!("{} skipped `{path}`: {why}", self.look.paint(YELLOW.bold(), "warning:")));
@@ -140,9 +158,17 @@ impl Tally {
     fn eval(&mut self, eval: &EvalEnd, lines: &mut Vec<String>) {
         self.other_seconds += eval.seconds;
         self.row_seconds += eval.seconds;
-        if eval.split == "valid" {
+        if eval.estimate {
+            let row = self.row(eval.at);
+            row.estimate = true;
+            match eval.split.as_str() {
+                "valid" => row.valid = Some((eval.loss, eval.accuracy)),
+                _ => (row.loss, row.accuracy) = (eval.loss, eval.accuracy),
+            }
+        } else if eval.split == "valid" {
             self.row(eval.at).valid = Some((eval.loss, eval.accuracy));
         } else {
+            self.flush(lines);
             lines.push(format!(
                 "{:>7}  loss {:.4}, accuracy {}, {}",
                 eval.split,
@@ -165,6 +191,7 @@ impl Tally {
             lr,
             seconds: 0.0,
             best: false,
+            estimate: false,
         })
     }
 

@@ -50,10 +50,13 @@ pub fn samples(page: &mut Page, plan: &Plan) {
 }
 
 fn skipped(page: &mut Page, split: &SplitPlan) {
-    let number = text::count(split.skipped.len() as u64, "file", "files");
+    let (one, many) = if split.hash.is_some() { ("row", "rows") } else { ("file", "files") };
+    let number = text::count(split.skipped.len() as u64, one, many);
     page.line(&format!("{}: {number} left out", split.name));
     for file in split.skipped.iter().take(MOST_SKIPPED) {
-        page.wrapped("  ", &format!("`{}`: {}", file.path, file.why));
+        let place =
+            if split.hash.is_some() { format!("{}:{}", split.root, file.path) } else { file.path.clone() };
+        page.wrapped("  ", &format!("`{place}`: {}", file.why));
     }
     if let Some(more) = split.skipped.len().checked_sub(MOST_SKIPPED).filter(|more| *more > 0) {
         page.line(&format!("  and {more} more"));
@@ -89,9 +92,9 @@ fn bar(count: u64, most: u64, sign: &str) -> String {
 /// The two transform chains.
 pub fn transforms(page: &mut Page, plan: &Plan) {
     page.section("Transforms", "");
-    let transform = &plan.recipe.data.transform;
-    chain(page, "train", &transform.train);
-    chain(page, "eval ", &transform.eval);
+    let data = &plan.recipe.data;
+    chain(page, "train", data.train_transform());
+    chain(page, "eval ", data.eval_transform());
 }
 
 fn chain(page: &mut Page, name: &str, chain: &[Transform]) {

@@ -7,6 +7,8 @@ mod run;
 mod runs;
 mod scan;
 mod schedule;
+mod stages;
+mod texts;
 mod words;
 
 pub use runs::{comparison_text, runs_text};
@@ -23,6 +25,7 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
     let mut page = Page { text: String::new(), look: *look };
     let task = match plan.recipe.task {
         Task::ImageClassification => "image classification",
+        Task::TextClassification => "text classification",
     };
     page.text.push_str(&format!(
         "{}  {}\n",
@@ -30,9 +33,13 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
         look.paint(DIM, &format!("{task}, seed {}", plan.recipe.seed))
     ));
     data::samples(&mut page, plan);
-    data::transforms(&mut page, plan);
+    match &plan.text {
+        Some(texts) => texts::texts(&mut page, plan, texts),
+        None => data::transforms(&mut page, plan),
+    }
     model::model(&mut page, &plan.model, &plan.groups, verbose);
     model::optimizer(&mut page, plan);
+    stages::stages(&mut page, plan);
     schedule::schedule(&mut page, plan);
     run::run(&mut page, plan);
     notes(&mut page, &plan.notes);

@@ -77,6 +77,9 @@ fn computing(plan: &Plan) -> String {
         ResolvedPrecision::Fp32 => "fp32",
         ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
     };
+    if plan.text.is_some() {
+        return format!("{precision}, sequences packed, on {}", plan.device);
+    }
     format!("{precision}, {}, on {}", plan.memory_format.replace('_', " "), plan.device)
 }
 
@@ -101,7 +104,20 @@ fn evaluation(plan: &Plan) -> String {
         Metric::Loss => "loss",
         Metric::Accuracy => "accuracy",
     };
-    let mut text = format!("{} and at the end, best by {metric}", words::every(eval.every));
+    let mut text = match eval.batches {
+        Some(batches) => format!(
+            "quick estimates on {} of both splits {}; the whole validation split after each epoch, best by {metric}",
+            text::count(batches, "batch", "batches"),
+            words::every(eval.every)
+        ),
+        None => format!("{} and at the end, best by {metric}", words::every(eval.every)),
+    };
+    let others: Vec<&str> = eval.at_end.iter().map(|split| split.as_str()).collect();
+    let others: Vec<&str> =
+        others.into_iter().filter(|split| *split != "valid" && plan.data.split(split).is_some()).collect();
+    if !others.is_empty() {
+        text.push_str(&format!("; {} once, at the end", others.join(" and ")));
+    }
     if let Some(stop) = plan.recipe.train.early_stopping {
         let forgiven = text::count(stop.patience, "evaluation", "evaluations");
         text.push_str(&format!(", stops after more than {forgiven} without improvement"));

@@ -26,6 +26,14 @@ pub fn plan() -> Plan {
             }
         })
         .collect();
+    let length = Length {
+        epochs,
+        samples: 200,
+        batches_per_epoch: 13,
+        updates_per_epoch,
+        updates: epochs * updates_per_epoch,
+        effective_batch: 32,
+    };
     Plan {
         schema: PLAN_SCHEMA,
         recipe: recipe(),
@@ -42,17 +50,14 @@ pub fn plan() -> Plan {
                 head: vec!["fc.weight".to_owned(), "fc.bias".to_owned()],
                 ..LoadReport::default()
             }),
+            config: None,
+            parts: vec!["conv1".to_owned(), "rest".to_owned()],
             tensors,
         },
+        text: None,
+        stages: luthier_plan::stages::plan(&[], &length, &[]).expect("one stage is always there"),
         groups,
-        length: Length {
-            epochs,
-            samples: 200,
-            batches_per_epoch: 13,
-            updates_per_epoch,
-            updates: epochs * updates_per_epoch,
-            effective_batch: 32,
-        },
+        length,
         lr_factors: (0..epochs * updates_per_epoch)
             .map(|update| if update / updates_per_epoch < 3 { 1.0 } else { 0.5 })
             .collect(),
@@ -114,6 +119,7 @@ fn split(name: &str, counts: [usize; 2], skipped: usize) -> SplitPlan {
     SplitPlan {
         name: name.to_owned(),
         root: format!("hotdog/{name}"),
+        hash: None,
         samples: samples.collect(),
         skipped: (0..skipped)
             .map(|index| Skipped {
@@ -137,6 +143,7 @@ fn tensors() -> Vec<TensorPlan> {
             shape: shape.to_vec(),
             dtype: dtype.to_owned(),
             role,
+            part: 0,
             trainable,
             group,
         });

@@ -45,6 +45,7 @@ pub fn events(plan: &Plan) -> Vec<Event> {
         });
         events.push(Event::EvalBegin { at: here, split: "valid".to_owned(), batches: 4 });
         events.push(Event::EvalEnd(EvalEnd {
+            estimate: false,
             at: here,
             split: "valid".to_owned(),
             loss: 0.5 - 0.05 * quality,

@@ -1,0 +1,194 @@
+//! Batches in order, from a loader, from tokens in memory, or from what frozen parts gave.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use luthier_data::Epoch;
+use luthier_model::{Flow, Input, Tokens};
+use tch::Device;
+
+use super::pictures;
+use crate::TrainError;
+use crate::prefix::Prefix;
+use crate::texts::Sequences;
+
+/// A batch on the device.
+pub struct Batch {
+    /// What goes into the network, and where
+    pub start: Start,
+    /// Class indices
+    pub labels: Vec<i64>,
+    /// Indices of the samples in their split
+    pub indices: Vec<u32>,
+}
+
+/// What goes into a network, and where.
+pub enum Start {
+    /// At the beginning
+    Input(Input),
+    /// Behind the first so many parts: what those gave
+    Behind(usize, Flow),
+}
+
+/// The batches of one optimizer update.
+pub struct Update {
+    /// Each has at least one sample; none where no sample could be read
+    pub batches: Vec<Batch>,
+    /// Batches taken from the epoch, the unreadable ones included
+    pub taken: u64,
+    /// Samples that could not be read: path and reason
+    pub skipped: Vec<(String, String)>,
+    /// How long the loader was waited for
+    pub wait: Duration,
+}
+
+/// Batches in order.
+pub struct Batches {
+    source: Source,
+    places: Arc<Vec<String>>,
+    device: Device,
+}
+
+enum Source {
+    Pictures(Epoch),
+    Texts { tokens: Arc<Sequences>, labels: Arc<Vec<i64>>, order: Order },
+    Kept { prefix: Arc<Prefix>, view: usize, labels: Arc<Vec<i64>>, order: Order },
+}
+
+/// Indices of samples, cut into batches.
+struct Order {
+    indices: Vec<u32>,
+    at: usize,
+    size: usize,
+}
+
+impl Order {
+    fn new(indices: Vec<u32>, size: usize, skip: usize) -> Self {
+        Order { at: skip.saturating_mul(size).min(indices.len()), indices, size }
+    }
+}
+
+impl Iterator for Order {
+    type Item = Vec<u32>;
+
+    fn next(&mut self) -> Option<Vec<u32>> {
+        let end = self.at.saturating_add(self.size.max(1)).min(self.indices.len());
+        let part = self.indices.get(self.at..end).filter(|part| !part.is_empty())?.to_vec();
+        self.at = end;
+        Some(part)
+    }
+}
+
+/// One batch, or only the samples of it that could not be read.
+struct Taken {
+    batch: Option<Batch>,
+    skipped: Vec<(u32, String)>,
+    wait: Duration,
+}
+
+impl Batches {
+    pub(super) fn pictures(epoch: Epoch, places: Arc<Vec<String>>, device: Device) -> Self {
+        Batches { source: Source::Pictures(epoch), places, device }
+    }
+
+    pub(super) fn texts(
+        tokens: Arc<Sequences>,
+        order: Vec<u32>,
+        batch_size: usize,
+        skip: usize,
+        places: Arc<Vec<String>>,
+        labels: Arc<Vec<i64>>,
+        device: Device,
+    ) -> Self {
+        let order = Order::new(order, batch_size, skip);
+        Batches { source: Source::Texts { tokens, labels, order }, places, device }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "plain values, all of them needed, in one place")]
+    pub(super) fn kept(
+        prefix: Arc<Prefix>,
+        view: usize,
+        order: Vec<u32>,
+        batch_size: usize,
+        skip: usize,
+        places: Arc<Vec<String>>,
+        labels: Arc<Vec<i64>>,
+        device: Device,
+    ) -> Self {
+        let order = Order::new(order, batch_size, skip);
+        Batches { source: Source::Kept { prefix, view, labels, order }, places, device }
+    }
+
+    /// Up to `parts` batches for one update; `None` at the end of the epoch. A batch whose samples were all unreadable
+    /// counts and is not in it.
+    pub fn next_update(&mut self, parts: u64) -> Result<Option<Update>, TrainError> {
+        let mut update = Update { batches: Vec::new(), taken: 0, skipped: Vec::new(), wait: Duration::ZERO };
+        while update.taken < parts {
+            let Some(taken) = self.next()? else { break };
+            update.taken += 1;
+            update.wait += taken.wait;
+            for (index, why) in taken.skipped {
+                update.skipped.push((self.place_of(index), why));
+            }
+            update.batches.extend(taken.batch);
+        }
+        Ok((update.taken > 0).then_some(update))
+    }
+
+    /// Where a sample is, for people.
+    pub fn place_of(&self, index: u32) -> String {
+        self.places.get(index as usize).cloned().unwrap_or_default()
+    }
+
+    fn next(&mut self) -> Result<Option<Taken>, TrainError> {
+        let device = self.device;
+        match &mut self.source {
+            Source::Pictures(epoch) => match epoch.next() {
+                Some(batch) => Ok(Some(decoded(batch?, device)?)),
+                None => Ok(None),
+            },
+            Source::Texts { tokens, labels, order } => {
+                let Some(indices) = order.next() else { return Ok(None) };
+                let began = Instant::now();
+                let empty = Vec::new();
+                let of = |index: &u32| tokens.get(*index as usize).unwrap_or(&empty);
+                let mut packed = Tokens::pack(&indices.iter().map(of).collect::<Vec<_>>())?;
+                packed.ids = packed.ids.f_to_device(device)?;
+                let labels = labels_of(labels, &indices);
+                let batch = Batch { start: Start::Input(Input::Tokens(packed)), labels, indices };
+                Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
+            }
+            Source::Kept { prefix, view, labels, order } => {
+                let Some(indices) = order.next() else { return Ok(None) };
+                let began = Instant::now();
+                let (kept, lost) = prefix.kept(*view, &indices);
+                let batch = if kept.is_empty() {
+                    None
+                } else {
+                    let flow = prefix.batch(*view, &kept, device)?;
+                    let labels = labels_of(labels, &kept);
+                    Some(Batch { start: Start::Behind(prefix.parts, flow), labels, indices: kept })
+                };
+                let why = || "it could not be read when frozen parts were run".to_string();
+                let skipped = lost.into_iter().map(|index| (index, why())).collect();
+                Ok(Some(Taken { batch, skipped, wait: began.elapsed() }))
+            }
+        }
+    }
+}
+
+fn labels_of(labels: &[i64], indices: &[u32]) -> Vec<i64> {
+    indices.iter().filter_map(|index| labels.get(*index as usize).copied()).collect()
+}
+
+/// A batch of pixels as a tensor.
+fn decoded(batch: luthier_data::Batch, device: Device) -> Result<Taken, TrainError> {
+    let (wait, skipped) = (batch.wait, batch.skipped.clone());
+    if batch.labels.is_empty() {
+        return Ok(Taken { batch: None, skipped, wait });
+    }
+    let shape = [batch.labels.len() as i64, i64::from(batch.height), i64::from(batch.width), 3];
+    let input = Input::Pictures(pictures(&batch.pixels, shape)?.f_to_device(device)?);
+    let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
+    Ok(Taken { batch: Some(Batch { start: Start::Input(input), labels, indices }), skipped, wait })
+}

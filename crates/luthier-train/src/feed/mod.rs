@@ -1,0 +1,152 @@
+//! From planned samples to batches on the device.
+
+mod batches;
+mod split;
+
+use std::sync::Arc;
+
+use luthier_data::{bucketed_order, epoch_order};
+use luthier_plan::Plan;
+use luthier_torch::MemoryFormat;
+use tch::{Device, Tensor};
+
+use crate::TrainError;
+use crate::prefix::Prefix;
+
+pub use batches::{Batch, Batches, Start, Update};
+pub(crate) use split::Split;
+
+/// Batches of one window in which texts are sorted by length, where `data.length_buckets` asks for it.
+const WINDOW_BATCHES: usize = 50;
+
+/// Where batches come from.
+pub struct Feed {
+    splits: Vec<Split>,
+    /// What frozen leading parts gave, while a stage has such
+    pub(crate) prefix: Option<Arc<Prefix>>,
+    seed: u64,
+    shuffle: bool,
+    drop_last: bool,
+    length_buckets: bool,
+    batch_size: usize,
+    eval_batch_size: usize,
+    device: Device,
+}
+
+/// The memory format of a plan.
+pub(crate) fn format_of(plan: &Plan) -> MemoryFormat {
+    if plan.memory_format == "channels_last" { MemoryFormat::ChannelsLast } else { MemoryFormat::Contiguous }
+}
+
+impl Feed {
+    /// Sources of batches for every split of a plan. Nothing is read yet.
+    pub fn new(plan: &Plan, device: Device) -> Result<Self, TrainError> {
+        let recipe = &plan.recipe;
+        let batch_size = size(recipe.train.batch_size);
+        let splits =
+            plan.data.splits.iter().map(|split| Split::new(plan, split)).collect::<Result<_, _>>()?;
+        Ok(Feed {
+            splits,
+            prefix: None,
+            seed: recipe.seed,
+            shuffle: recipe.train.shuffle,
+            drop_last: recipe.train.drop_last,
+            length_buckets: recipe.data.length_buckets,
+            batch_size,
+            eval_batch_size: recipe.eval.batch_size.map_or(batch_size, size),
+            device,
+        })
+    }
+
+    /// The batches of an epoch, from batch `skip` on.
+    pub fn train(&self, epoch: u64, skip: u64) -> Result<Batches, TrainError> {
+        let split = self.split("train")?;
+        let mut order = match split.lengths()? {
+            Some(lengths) if self.length_buckets && self.shuffle => {
+                bucketed_order(&lengths, self.batch_size, self.seed, epoch, WINDOW_BATCHES)
+            }
+            _ => epoch_order(split.len(), self.seed, epoch, self.shuffle),
+        };
+        if self.drop_last {
+            order.truncate(order.len() / self.batch_size * self.batch_size);
+        }
+        self.batches(split, true, order, epoch, self.batch_size, size(skip))
+    }
+
+    /// The batches of a split, each sample once, in order.
+    pub fn eval(&self, name: &str) -> Result<Batches, TrainError> {
+        let split = self.split(name)?;
+        let order = epoch_order(split.len(), self.seed, 0, false);
+        self.batches(split, false, order, 0, self.eval_batch_size, 0)
+    }
+
+    /// So many batches of a split, drawn by the seed: always the same samples.
+    pub fn estimate(&self, name: &str, batches: u64) -> Result<Batches, TrainError> {
+        let split = self.split(name)?;
+        // as the order of an epoch that no run reaches
+        let mut order = epoch_order(split.len(), self.seed, u64::MAX, true);
+        order.truncate(self.eval_batch_size.saturating_mul(size(batches)));
+        self.batches(split, false, order, 0, self.eval_batch_size, 0)
+    }
+
+    /// How many batches [`Feed::eval`] gives.
+    pub fn batches_of(&self, name: &str) -> u64 {
+        self.split(name).map_or(0, |split| split.len().div_ceil(self.eval_batch_size) as u64)
+    }
+
+    /// Samples of a split from the beginning of the network, whatever is kept of them.
+    pub(crate) fn whole(&self, name: &str, train: bool, order: Vec<u32>) -> Result<Batches, TrainError> {
+        self.split(name)?.batches(train, order, 0, self.eval_batch_size, 0, self.device)
+    }
+
+    /// The split of that name.
+    pub(crate) fn split(&self, name: &str) -> Result<&Split, TrainError> {
+        let found = self.splits.iter().find(|split| split.name == name);
+        found.ok_or_else(|| TrainError::State(format!("there is no split `{name}`")))
+    }
+
+    /// Where a sample of a training batch is, for people.
+    pub fn place_of(&self, batch: &Batch, row: usize) -> String {
+        let index = batch.indices.get(row).map_or(usize::MAX, |index| *index as usize);
+        self.split("train").ok().and_then(|split| split.places.get(index).cloned()).unwrap_or_default()
+    }
+
+    fn batches(
+        &self,
+        split: &Split,
+        train: bool,
+        order: Vec<u32>,
+        epoch: u64,
+        batch_size: usize,
+        skip: usize,
+    ) -> Result<Batches, TrainError> {
+        let kept = self.prefix.as_ref().and_then(|prefix| Some((prefix, prefix.view(&split.name, train)?)));
+        match kept {
+            Some((prefix, view)) => {
+                let places = Arc::clone(&split.places);
+                let labels = Arc::clone(&split.labels);
+                Ok(Batches::kept(
+                    Arc::clone(prefix),
+                    view,
+                    order,
+                    batch_size,
+                    skip,
+                    places,
+                    labels,
+                    self.device,
+                ))
+            }
+            None => split.batches(train, order, epoch, batch_size, skip, self.device),
+        }
+    }
+}
+
+fn size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Pixels [N, H, W, 3] as a tensor [N, 3, H, W]: the order in memory is channels_last already.
+pub(crate) fn pictures(pixels: &[f32], shape: [i64; 4]) -> Result<Tensor, TrainError> {
+    let flat = Tensor::f_from_slice(pixels)?;
+    Ok(flat.f_view(shape)?.f_permute([0, 3, 1, 2])?)
+}

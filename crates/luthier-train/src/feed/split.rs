@@ -1,0 +1,111 @@
+//! One split: pictures that a loader decodes, or texts that are in memory as tokens.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use luthier_data::{Chain, EpochOptions, Limits, Loader, LoaderOptions, Source};
+use luthier_plan::{Plan, SplitPlan, TextPlan};
+use tch::Device;
+
+use super::Batches;
+use crate::TrainError;
+use crate::texts::{Reader, Sequences};
+
+/// One split, ready to be read.
+pub(crate) struct Split {
+    pub name: String,
+    /// Where each sample is, for people
+    pub places: Arc<Vec<String>>,
+    pub labels: Arc<Vec<i64>>,
+    samples: Samples,
+}
+
+enum Samples {
+    Pictures { eval: Loader, train: Option<Loader> },
+    Texts(Box<Texts>),
+}
+
+/// Texts that are read when they are first asked for.
+struct Texts {
+    tokens: OnceLock<Arc<Sequences>>,
+    reader: Reader,
+    split: SplitPlan,
+    plan: TextPlan,
+}
+
+impl Split {
+    pub fn new(plan: &Plan, split: &SplitPlan) -> Result<Self, TrainError> {
+        let samples = if let Some(text) = &plan.text {
+            let (reader, split, plan) = (Reader::of(plan), split.clone(), text.clone());
+            Samples::Texts(Box::new(Texts { tokens: OnceLock::new(), reader, split, plan }))
+        } else {
+            let train = (split.name == "train").then(|| loader(plan, split, true)).transpose()?;
+            Samples::Pictures { eval: loader(plan, split, false)?, train }
+        };
+        let labels = split.samples.iter().map(|sample| i64::from(sample.label)).collect();
+        let places = (0..split.samples.len()).map(|index| split.place(index)).collect();
+        Ok(Split { name: split.name.clone(), places: Arc::new(places), labels: Arc::new(labels), samples })
+    }
+
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Tokens of each text; `None` for pictures.
+    pub fn lengths(&self) -> Result<Option<Vec<u32>>, TrainError> {
+        let Some(tokens) = self.tokens()? else { return Ok(None) };
+        Ok(Some(tokens.iter().map(|ids| ids.len() as u32).collect()))
+    }
+
+    /// The texts as tokens, read when they are first asked for; `None` for pictures.
+    pub fn tokens(&self) -> Result<Option<Arc<Sequences>>, TrainError> {
+        let Samples::Texts(texts) = &self.samples else { return Ok(None) };
+        if let Some(tokens) = texts.tokens.get() {
+            return Ok(Some(Arc::clone(tokens)));
+        }
+        let read = Arc::new(texts.reader.tokens(&texts.split, &texts.plan)?);
+        Ok(Some(Arc::clone(texts.tokens.get_or_init(|| read))))
+    }
+
+    pub fn batches(
+        &self,
+        train: bool,
+        order: Vec<u32>,
+        epoch: u64,
+        batch_size: usize,
+        skip: usize,
+        device: Device,
+    ) -> Result<Batches, TrainError> {
+        let places = Arc::clone(&self.places);
+        match &self.samples {
+            Samples::Pictures { eval, train: augmented } => {
+                let loader = augmented.as_ref().filter(|_| train).unwrap_or(eval);
+                let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false };
+                Ok(Batches::pictures(loader.epoch(order, options), places, device))
+            }
+            Samples::Texts(_) => {
+                let tokens = self.tokens()?.unwrap_or_default();
+                Ok(Batches::texts(tokens, order, batch_size, skip, places, Arc::clone(&self.labels), device))
+            }
+        }
+    }
+}
+
+fn loader(plan: &Plan, split: &SplitPlan, train: bool) -> Result<Loader, TrainError> {
+    let data = &plan.recipe.data;
+    let chain = Chain::new(if train { data.train_transform() } else { data.eval_transform() })?;
+    let source = Source {
+        root: Path::new(&plan.base).join(&split.root),
+        samples: split.samples.iter().map(|sample| (sample.path.clone(), sample.label)).collect(),
+        limits: Limits { max_megapixels: data.max_megapixels },
+    };
+    let options = LoaderOptions {
+        threads: data.workers,
+        // evaluation is deterministic: its pictures are kept as the chain leaves them
+        cache_bytes: data.cache_mib << 20,
+        seed: plan.recipe.seed,
+        on_error: data.on_error,
+        ..LoaderOptions::default()
+    };
+    Ok(Loader::new(Arc::new(source), chain, options)?)
+}
