@@ -48,14 +48,16 @@ impl Runner {
 
     /// Logits in fp32 for a batch, from where it starts.
     pub fn forward(&self, batch: &Batch, train: bool) -> Result<Tensor, TrainError> {
-        match &batch.start {
-            Start::Input(input) => self.forward_input(input, train),
+        let logits = match &batch.start {
+            Start::Input(input) => self.forward_input(input, train)?,
             Start::Behind(parts, flow) => self.autocast(|| {
                 let flow = Flow { hidden: flow.hidden.shallow_clone(), layout: flow.layout.clone() };
                 let end = self.model.parts().len();
                 Ok(self.model.run(*parts..end, flow, train)?.hidden)
-            }),
-        }
+            })?,
+        };
+        // filler has no label
+        Ok(logits.f_narrow(0, 0, batch.labels.len() as i64)?)
     }
 
     /// Logits in fp32 for inputs, through the whole network.

@@ -13,7 +13,7 @@ pub struct Eval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 64)]
     pub batch_size: Option<u64>,
-    /// Batches of a quick estimate on the training and the validation split, taken at `every`; the whole validation
+    /// Training batches' worth of samples for a quick estimate on both splits, taken at `every`; the whole validation
     /// split is then evaluated after each epoch, and only that decides what is best
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 5)]

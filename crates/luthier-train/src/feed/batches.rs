@@ -14,7 +14,8 @@ use crate::texts::Sequences;
 
 /// A batch on the device.
 pub struct Batch {
-    /// What goes into the network, and where
+    /// What goes into the network, and where. Of texts, a last sequence may be filler: it has no label, and its logits
+    /// are left out
     pub start: Start,
     /// Class indices
     pub labels: Vec<i64>,
@@ -42,6 +43,15 @@ pub struct Update {
     pub wait: Duration,
 }
 
+/// Tokens of filler that bring a batch of texts to a multiple of `grain` tokens: at least one, at most `grain`.
+///
+/// oneDNN compiles a kernel for every number of rows it meets. Packed batches would have a new number each time, and the
+/// compiling would take longer than the products; with the filler there are a few.
+pub(crate) fn filler(total: usize, grain: usize) -> usize {
+    let grain = grain.max(1);
+    grain - total % grain
+}
+
 /// Batches in order.
 pub struct Batches {
     source: Source,
@@ -51,8 +61,8 @@ pub struct Batches {
 
 enum Source {
     Pictures(Epoch),
-    Texts { tokens: Arc<Sequences>, labels: Arc<Vec<i64>>, order: Order },
-    Kept { prefix: Arc<Prefix>, view: usize, labels: Arc<Vec<i64>>, order: Order },
+    Texts { tokens: Arc<Sequences>, grain: usize, labels: Arc<Vec<i64>>, order: Order },
+    Kept { prefix: Arc<Prefix>, view: usize, grain: usize, labels: Arc<Vec<i64>>, order: Order },
 }
 
 /// Indices of samples, cut into batches.
@@ -93,6 +103,7 @@ impl Batches {
 
     pub(super) fn texts(
         tokens: Arc<Sequences>,
+        grain: usize,
         order: Vec<u32>,
         batch_size: usize,
         skip: usize,
@@ -101,13 +112,14 @@ impl Batches {
         device: Device,
     ) -> Self {
         let order = Order::new(order, batch_size, skip);
-        Batches { source: Source::Texts { tokens, labels, order }, places, device }
+        Batches { source: Source::Texts { tokens, grain, labels, order }, places, device }
     }
 
     #[expect(clippy::too_many_arguments, reason = "plain values, all of them needed, in one place")]
     pub(super) fn kept(
         prefix: Arc<Prefix>,
         view: usize,
+        grain: usize,
         order: Vec<u32>,
         batch_size: usize,
         skip: usize,
@@ -116,7 +128,7 @@ impl Batches {
         device: Device,
     ) -> Self {
         let order = Order::new(order, batch_size, skip);
-        Batches { source: Source::Kept { prefix, view, labels, order }, places, device }
+        Batches { source: Source::Kept { prefix, view, grain, labels, order }, places, device }
     }
 
     /// Up to `parts` batches for one update; `None` at the end of the epoch. A batch whose samples were all unreadable
@@ -147,25 +159,28 @@ impl Batches {
                 Some(batch) => Ok(Some(decoded(batch?, device)?)),
                 None => Ok(None),
             },
-            Source::Texts { tokens, labels, order } => {
+            Source::Texts { tokens, grain, labels, order } => {
                 let Some(indices) = order.next() else { return Ok(None) };
                 let began = Instant::now();
                 let empty = Vec::new();
                 let of = |index: &u32| tokens.get(*index as usize).unwrap_or(&empty);
-                let mut packed = Tokens::pack(&indices.iter().map(of).collect::<Vec<_>>())?;
+                let mut sequences: Vec<&Vec<u32>> = indices.iter().map(of).collect();
+                let more = vec![0; filler(sequences.iter().map(|ids| ids.len()).sum(), *grain)];
+                sequences.push(&more);
+                let mut packed = Tokens::pack(&sequences)?;
                 packed.ids = packed.ids.f_to_device(device)?;
                 let labels = labels_of(labels, &indices);
                 let batch = Batch { start: Start::Input(Input::Tokens(packed)), labels, indices };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
-            Source::Kept { prefix, view, labels, order } => {
+            Source::Kept { prefix, view, grain, labels, order } => {
                 let Some(indices) = order.next() else { return Ok(None) };
                 let began = Instant::now();
                 let (kept, lost) = prefix.kept(*view, &indices);
                 let batch = if kept.is_empty() {
                     None
                 } else {
-                    let flow = prefix.batch(*view, &kept, device)?;
+                    let flow = prefix.batch(*view, &kept, *grain, device)?;
                     let labels = labels_of(labels, &kept);
                     Some(Batch { start: Start::Behind(prefix.parts, flow), labels, indices: kept })
                 };

@@ -13,11 +13,15 @@ use tch::{Device, Tensor};
 use crate::TrainError;
 use crate::prefix::Prefix;
 
+pub(crate) use batches::filler;
 pub use batches::{Batch, Batches, Start, Update};
 pub(crate) use split::Split;
 
 /// Batches of one window in which texts are sorted by length, where `data.length_buckets` asks for it.
 const WINDOW_BATCHES: usize = 50;
+
+/// See [`batches::filler`]: large enough that there are few shapes, small enough that filler costs little.
+const TOKEN_GRAIN: usize = 64;
 
 /// Where batches come from.
 pub struct Feed {
@@ -28,6 +32,8 @@ pub struct Feed {
     shuffle: bool,
     drop_last: bool,
     length_buckets: bool,
+    /// Batches of texts are filled up to a multiple of so many tokens
+    grain: usize,
     batch_size: usize,
     eval_batch_size: usize,
     device: Device,
@@ -52,6 +58,7 @@ impl Feed {
             shuffle: recipe.train.shuffle,
             drop_last: recipe.train.drop_last,
             length_buckets: recipe.data.length_buckets,
+            grain: grain(plan),
             batch_size,
             eval_batch_size: recipe.eval.batch_size.map_or(batch_size, size),
             device,
@@ -80,12 +87,12 @@ impl Feed {
         self.batches(split, false, order, 0, self.eval_batch_size, 0)
     }
 
-    /// So many batches of a split, drawn by the seed: always the same samples.
+    /// As many samples of a split as so many training batches have, drawn by the seed: always the same ones.
     pub fn estimate(&self, name: &str, batches: u64) -> Result<Batches, TrainError> {
         let split = self.split(name)?;
         // as the order of an epoch that no run reaches
         let mut order = epoch_order(split.len(), self.seed, u64::MAX, true);
-        order.truncate(self.eval_batch_size.saturating_mul(size(batches)));
+        order.truncate(self.batch_size.saturating_mul(size(batches)));
         self.batches(split, false, order, 0, self.eval_batch_size, 0)
     }
 
@@ -128,6 +135,7 @@ impl Feed {
                 Ok(Batches::kept(
                     Arc::clone(prefix),
                     view,
+                    self.grain,
                     order,
                     batch_size,
                     skip,
@@ -139,6 +147,11 @@ impl Feed {
             None => split.batches(train, order, epoch, batch_size, skip, self.device),
         }
     }
+}
+
+/// Tokens that a batch of texts is filled up to a multiple of; a filler is a sequence, and no longer than one may be.
+pub(super) fn grain(plan: &Plan) -> usize {
+    plan.text.as_ref().map_or(1, |text| size(text.max_length).min(TOKEN_GRAIN))
 }
 
 fn size(count: u64) -> usize {

@@ -18,6 +18,7 @@ pub(crate) struct Split {
     pub places: Arc<Vec<String>>,
     pub labels: Arc<Vec<i64>>,
     samples: Samples,
+    grain: usize,
 }
 
 enum Samples {
@@ -44,7 +45,14 @@ impl Split {
         };
         let labels = split.samples.iter().map(|sample| i64::from(sample.label)).collect();
         let places = (0..split.samples.len()).map(|index| split.place(index)).collect();
-        Ok(Split { name: split.name.clone(), places: Arc::new(places), labels: Arc::new(labels), samples })
+        let grain = super::grain(plan);
+        Ok(Split {
+            name: split.name.clone(),
+            places: Arc::new(places),
+            labels: Arc::new(labels),
+            samples,
+            grain,
+        })
     }
 
     pub fn len(&self) -> usize {
@@ -85,7 +93,16 @@ impl Split {
             }
             Samples::Texts(_) => {
                 let tokens = self.tokens()?.unwrap_or_default();
-                Ok(Batches::texts(tokens, order, batch_size, skip, places, Arc::clone(&self.labels), device))
+                Ok(Batches::texts(
+                    tokens,
+                    self.grain,
+                    order,
+                    batch_size,
+                    skip,
+                    places,
+                    Arc::clone(&self.labels),
+                    device,
+                ))
             }
         }
     }

@@ -14,6 +14,7 @@ use luthier_model::{Flow, Layout};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
+use crate::feed::filler;
 
 pub(crate) use fill::fill;
 pub(crate) use planned::plan_prefixes;
@@ -64,23 +65,36 @@ impl Prefix {
         indices.iter().partition(|index| spans.get(**index as usize).is_some_and(Option::is_some))
     }
 
-    /// What the parts gave for samples that are kept.
-    pub fn batch(&self, view: usize, indices: &[u32], device: Device) -> Result<Flow, TrainError> {
+    /// What the parts gave for samples that are kept; texts with a row for each token are filled up to a multiple of
+    /// `grain` rows with a sequence of zeros.
+    pub fn batch(
+        &self,
+        view: usize,
+        indices: &[u32],
+        grain: usize,
+        device: Device,
+    ) -> Result<Flow, TrainError> {
         let spans = &self.views[view].spans;
         let which: Vec<usize> =
             indices.iter().filter_map(|index| Some((*spans.get(*index as usize)?)? as usize)).collect();
         let spans: Vec<(usize, usize)> = which.iter().filter_map(|at| self.spans.get(*at).copied()).collect();
         let width: usize = self.row.iter().product::<i64>() as usize;
-        let total: usize = spans.iter().map(|(_, rows)| rows).sum();
-        let mut flat = Vec::with_capacity(total * width);
+        let mut lengths: Vec<i64> = which.iter().filter_map(|at| self.lengths.get(*at).copied()).collect();
+        let mut total: usize = spans.iter().map(|(_, rows)| rows).sum();
+        let mut flat = Vec::with_capacity((total + grain) * width);
         for (first, rows) in &spans {
             flat.extend_from_slice(self.store.floats(first * width, rows * width)?);
+        }
+        if !lengths.is_empty() && total as i64 == lengths.iter().sum::<i64>() {
+            let more = filler(total, grain);
+            lengths.push(more as i64);
+            total += more;
+            flat.resize(total * width, 0.0);
         }
         let mut shape = vec![total as i64];
         shape.extend(&self.row);
         let hidden = Tensor::f_from_slice(&flat)?.f_view(shape.as_slice())?.f_to_device(device)?;
-        if !self.lengths.is_empty() {
-            let lengths = which.iter().filter_map(|at| self.lengths.get(*at).copied()).collect();
+        if !lengths.is_empty() {
             return Ok(Flow { hidden, layout: Some(Arc::new(Layout::new(lengths))) });
         }
         // rows are kept as they lie in memory: the channels of a pixel side by side

@@ -98,7 +98,7 @@ fn runs(plan: &Plan, stage: &StagePlan) -> u64 {
         Every::Epochs(every) => stage.epochs / every.max(1),
         Every::Steps(every) => updates / every.max(1),
     };
-    let batch = eval.batch_size.unwrap_or(plan.recipe.train.batch_size);
+    let batch = plan.recipe.train.batch_size;
     let (quick, whole) = match eval.batches {
         Some(batches) => {
             let some = |name: &str| size(name).min(batches.saturating_mul(batch));
