@@ -12,6 +12,8 @@
 //! What runs on CUDA and MPS here is written but untested: no such device was at hand.
 
 mod autocast;
+#[expect(unsafe_code, reason = "a slice over a tensor's memory")]
+mod bytes;
 mod device;
 mod error;
 #[expect(unsafe_code, reason = "the one door to C++; every function behind it is safe to call")]
@@ -26,6 +28,7 @@ mod packed;
 mod threads;
 
 pub use autocast::{AutocastGuard, autocast, autocast_enabled};
+pub use bytes::bytes_of;
 pub use device::{bf16_is_fast, parse_device};
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};

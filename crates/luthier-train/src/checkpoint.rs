@@ -132,8 +132,8 @@ fn fill(temporary: &Path, state: &State, tensors: &Tensors) -> Result<(), TrainE
     ];
     for (name, part) in parts {
         if let Some(part) = part {
-            write(&temporary.join(name), part)?;
-            files.push(sum(temporary, name)?);
+            let written = write(&temporary.join(name), part)?;
+            files.push(FileSum { name: name.into(), bytes: written.bytes, crc32: written.crc32 });
         }
     }
     let path = temporary.join(STATE);
@@ -158,8 +158,8 @@ fn frozen(temporary: &Path, tensors: &[(String, Tensor)]) -> Result<FileSum, Tra
             return Ok(sum);
         }
     }
-    write(&path, tensors)?;
-    sum(temporary, FROZEN)
+    let written = write(&path, tensors)?;
+    Ok(FileSum { name: FROZEN.into(), bytes: written.bytes, crc32: written.crc32 })
 }
 
 /// Checkpoints below `folder`, newest first, whole or not.

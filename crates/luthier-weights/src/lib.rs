@@ -24,4 +24,4 @@ pub use error::WeightsError;
 pub use read::{Weights, read, read_bytes};
 pub use resolve::{Places, resolve, resolve_in};
 pub use tensor::{Dtype, RawTensor};
-pub use write::{View, write_safetensors};
+pub use write::{View, Written, write_safetensors};

@@ -33,7 +33,7 @@ impl<'a> From<&'a RawTensor> for View<'a> {
 /// from where they lie. The same tensors and metadata give the same file, byte for byte.
 ///
 /// Tensors lie in the given order, those of wider elements first, so that every one is aligned.
-/// `transformers` wants `metadata` to say `format` = `pt`. Returns the file's size in bytes.
+/// `transformers` wants `metadata` to say `format` = `pt`. Returns the size and the checksum of the file.
 ///
 /// # Errors
 /// [`WeightsError::Write`]: as [`write_atomically`], or two tensors of one name, or a shape that does not fit
@@ -42,7 +42,7 @@ pub fn write_safetensors<'a>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, View<'a>)>,
     metadata: &BTreeMap<String, String>,
-) -> Result<u64, WeightsError> {
+) -> Result<Written, WeightsError> {
     let mut tensors: Vec<_> = tensors.into_iter().collect();
     tensors.sort_by_key(|(_, view)| std::cmp::Reverse(view.dtype.size()));
     let header = header(&tensors, metadata).map_err(|why| WeightsError::Write {
@@ -51,13 +51,29 @@ pub fn write_safetensors<'a>(
         help: "this is a mistake of the program that called for saving".to_owned(),
         source: None,
     })?;
+    let mut sum = crc32fast::Hasher::new();
+    let mut bytes = 0;
     write_atomically(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(&header)?;
-        tensors.iter().try_for_each(|(_, view)| file.write_all(view.bytes))
+        let mut put = |part: &[u8]| {
+            // summed up while it is at hand: reading a large file back costs as much as writing it
+            sum.update(part);
+            bytes += part.len() as u64;
+            file.write_all(part)
+        };
+        put(&(header.len() as u64).to_le_bytes())?;
+        put(&header)?;
+        tensors.iter().try_for_each(|(_, view)| put(view.bytes))
     })?;
-    let data: usize = tensors.iter().map(|(_, view)| view.bytes.len()).sum();
-    Ok((8 + header.len() + data) as u64)
+    Ok(Written { bytes, crc32: sum.finalize() })
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Length of the file
+    pub bytes: u64,
+    /// CRC-32 of all of it
+    pub crc32: u32,
 }
 
 /// The header in JSON, padded to eight bytes. The format's own crate would write its metadata in an order

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 fn save(path: &Path, weights: &Weights) -> u64 {
     let tensors = weights.tensors.iter().map(|(name, tensor)| (name.as_str(), View::from(tensor)));
-    write_safetensors(path, tensors, &weights.metadata).expect("saved")
+    write_safetensors(path, tensors, &weights.metadata).expect("saved").bytes
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -205,4 +205,15 @@ fn a_disk_that_fills_up_leaves_the_old_file_and_nothing_else() {
     assert!(said.contains("a.safetensors` could not be written: files may not become this large"), "{said}");
     assert_eq!(fs::read(&path).expect("still there"), b"old");
     assert_eq!(files(folder.path()), ["a.safetensors"]);
+}
+
+#[test]
+fn the_sum_is_that_of_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sum.safetensors");
+    let bytes = [1u8, 2, 3, 4, 5, 6, 7, 8];
+    let view = View { dtype: Dtype::F32, shape: &[2], bytes: &bytes };
+    let written = write_safetensors(&path, [("x", view)], &BTreeMap::new()).expect("saved");
+    let file = std::fs::read(&path).expect("readable");
+    assert_eq!((written.bytes, written.crc32), (file.len() as u64, crc32fast::hash(&file)));
 }
