@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use crate::Layout;
+use crate::layout::index;
+use crate::{Layout, ModelError};
 
 /// What runs from part to part of a network.
 #[derive(Debug)]
@@ -26,6 +27,20 @@ impl Flow {
     /// Activations of sequences of these lengths.
     pub fn packed(hidden: Tensor, lengths: Vec<i64>) -> Self {
         Self { hidden, layout: Some(Arc::new(Layout::new(lengths))) }
+    }
+
+    /// As it is, but every token of a text on a row of its own.
+    pub(crate) fn apart(self) -> Result<Self, ModelError> {
+        let Some((rows, layout)) = self.layout.as_deref().and_then(Layout::apart) else { return Ok(self) };
+        let hidden = self.hidden.f_index_select(0, &index(rows, self.hidden.device())?)?;
+        Ok(Self { hidden, layout: Some(Arc::clone(layout)) })
+    }
+
+    /// One row for each text.
+    pub(crate) fn pooled(&self, hidden: Tensor) -> Self {
+        let layout = self.layout.as_ref();
+        let layout = layout.map(|layout| layout.apart().map_or(layout, |(_, apart)| apart));
+        Self { hidden, layout: layout.cloned() }
     }
 
     /// Other activations of the same inputs.

@@ -10,6 +10,7 @@ mod error;
 mod facts;
 mod flow;
 mod freeze;
+mod groups;
 mod huggingface;
 mod input;
 pub mod layers;

@@ -18,7 +18,7 @@ pub(crate) fn own(arch: Arch) -> Pool {
 #[derive(Debug)]
 pub(crate) struct Read {
     /// Its row in the packed batch
-    pub rows: Vec<i64>,
+    pub rows: Vec<usize>,
     /// How many of its sequence's first tokens it sees
     pub visible: Vec<i64>,
 }
@@ -32,7 +32,7 @@ impl Read {
             Pool::LastToken => Self { rows: layout.lasts(), visible: lengths.to_vec() },
             Pool::Cls => {
                 let visible = if causal { vec![1; lengths.len()] } else { lengths.to_vec() };
-                Self { rows: layout.firsts().to_vec(), visible }
+                Self { rows: layout.firsts(), visible }
             }
             Pool::Mean => return None,
         })
@@ -55,6 +55,6 @@ pub(crate) fn mean(hidden: &Tensor, layout: &Layout) -> Result<Tensor, ModelErro
         &index(&layout.owners(), device)?,
         &hidden,
     )?;
-    let lengths = index(layout.lengths(), device)?.f_to_kind(Kind::Float)?.f_view([-1, 1])?;
-    Ok(sums.f_div(&lengths)?)
+    let lengths = Tensor::f_from_slice(layout.lengths())?.f_to_device(device)?;
+    Ok(sums.f_div(&lengths.f_to_kind(Kind::Float)?.f_view([-1, 1])?)?)
 }

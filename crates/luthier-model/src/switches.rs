@@ -16,7 +16,7 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// The last block computes what the head reads, and no more.
+    /// What is exact is computed the short way.
     pub(crate) fn shortcuts(&self) -> bool {
         self.shortcuts.load(Relaxed)
     }

@@ -65,6 +65,30 @@ fn the_last_blocks_shortcut_is_exact() {
 }
 
 #[test]
+fn beginnings_in_common_are_exact() {
+    let all = texts(&[9, 40, 17]);
+    let begins = |text: usize, length: usize| all[text][..length].to_vec();
+    // the same twice, a text that is another's beginning, beginnings that part, nothing in common
+    let mut parted = begins(1, 30);
+    parted[25] = (parted[25] + 1) % common::VOCABULARY;
+    let texts = [begins(0, 9), begins(1, 40), begins(1, 40), begins(1, 20), parted, begins(2, 17)];
+    for pool in POOLS {
+        let (short, long) = (model(Arch::Gpt2, pool), model(Arch::Gpt2, pool));
+        long.set_shortcuts(false);
+        assert_same_step(&format!("{pool:?}"), &short, &long, &texts);
+
+        // what comes out of a part is every text's own
+        let hidden = [&short, &long].map(|model| {
+            let flow = model.begin(&packed(&texts)).unwrap();
+            tch::no_grad(|| model.run(0..2, flow, false)).unwrap()
+        });
+        assert_eq!(hidden[0].hidden.size(), [156, 32]);
+        assert_eq!(hidden[0].layout.as_ref().unwrap().lengths(), [9, 40, 40, 20, 30, 17]);
+        assert!(apart(&hidden[0].hidden, &hidden[1].hidden) < 1e-5);
+    }
+}
+
+#[test]
 fn texts_do_not_see_each_other() {
     let _guard = tch::no_grad_guard();
     let all = texts(&[5, 40, 1, 17, 17, 3, 90, 41]);

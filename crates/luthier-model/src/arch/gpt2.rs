@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use luthier_recipe::Pool;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::config::Gpt2Config;
 use crate::layers::attention::Attention;
@@ -62,11 +62,37 @@ impl Gpt2 {
         })
     }
 
-    /// Ids `[total]` to vectors `[total, D]`.
+    /// Ids `[total]` to vectors of every row of the layout.
     fn embed(&self, ids: &Tensor, layout: &Layout, train: bool) -> Result<Tensor, ModelError> {
-        let positions = index(&layout.positions(), ids.device())?;
-        let x = self.wte.forward(ids)?.f_add(&self.wpe.forward(&positions)?)?;
+        let device = ids.device();
+        let ids = match layout.tokens() {
+            Some(tokens) => ids.f_index_select(0, &index(tokens, device)?)?,
+            None => ids.shallow_clone(),
+        };
+        let positions = index(&layout.positions(), device)?;
+        let x = self.wte.forward(&ids)?.f_add(&self.wpe.forward(&positions)?)?;
         dropped(x, self.config.embd_pdrop, train)
+    }
+
+    /// The layout to compute in: beginnings in common once, where that changes nothing.
+    fn layout(&self, flow: &Flow, train: bool) -> Result<Arc<Layout>, ModelError> {
+        let layout = flow.layout.as_ref().ok_or(ModelError::NoLayout)?;
+        let random = train && self.parts.iter().any(|part| part.noisy);
+        if random || !self.switches.shortcuts() {
+            return Ok(Arc::clone(layout));
+        }
+        let ids = Vec::<i64>::try_from(flow.hidden.f_to_device(Device::Cpu)?)?;
+        Ok(layout.sharing(&ids).map_or_else(|| Arc::clone(layout), Arc::new))
+    }
+
+    /// The last block, and of it what the head reads.
+    fn last(&self, block: &Block, flow: &Flow, train: bool) -> Result<Flow, ModelError> {
+        let (x, layout) = (&flow.hidden, layout(flow)?);
+        Ok(match Read::of(self.pool, layout, true) {
+            Some(read) if self.switches.shortcuts() => flow.pooled(block.at_one(x, layout, &read, train)?),
+            Some(read) => flow.pooled(read.take(&block.everywhere(x, layout, train)?)?),
+            None => flow.with(block.everywhere(x, layout, train)?),
+        })
     }
 }
 
@@ -80,24 +106,24 @@ impl Network for Gpt2 {
     }
 
     fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError> {
-        let (x, layout) = (&flow.hidden, || layout(flow));
-        let y = match part.checked_sub(1) {
-            None => self.embed(x, layout()?, train)?,
-            Some(at) => match self.blocks.get(at) {
-                Some(block) if at + 1 == self.blocks.len() => match Read::of(self.pool, layout()?, true) {
-                    Some(read) if self.switches.shortcuts() => block.at_one(x, layout()?, &read, train)?,
-                    Some(read) => read.take(&block.everywhere(x, layout()?, train)?)?,
-                    None => block.everywhere(x, layout()?, train)?,
-                },
-                Some(block) => block.everywhere(x, layout()?, train)?,
-                None => {
-                    let x = self.ln_f.forward(x)?;
-                    let x = if self.pool == Pool::Mean { pool::mean(&x, layout()?)? } else { x };
-                    self.score.forward(&x)?
-                }
-            },
+        let Some(at) = part.checked_sub(1) else {
+            let layout = self.layout(flow, train)?;
+            let hidden = self.embed(&flow.hidden, &layout, train)?;
+            return Ok(Flow { hidden, layout: Some(layout) });
         };
-        Ok(flow.with(y))
+        match self.blocks.get(at) {
+            Some(block) if at + 1 == self.blocks.len() => self.last(block, flow, train),
+            Some(block) => Ok(flow.with(block.everywhere(&flow.hidden, layout(flow)?, train)?)),
+            None => {
+                let x = self.ln_f.forward(&flow.hidden)?;
+                if self.pool != Pool::Mean {
+                    return Ok(flow.with(self.score.forward(&x)?));
+                }
+                let flow = flow.with(x).apart()?;
+                let mean = pool::mean(&flow.hidden, layout(&flow)?)?;
+                Ok(flow.with(self.score.forward(&mean)?))
+            }
+        }
     }
 
     fn next_tokens(&self, flow: &Flow, train: bool) -> Result<Tensor, ModelError> {

@@ -2,7 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::layout::{Group, Source, index};
+use crate::groups::{Group, Source};
+use crate::layout::index;
 use crate::{Layout, ModelError};
 
 /// Longest sequences for which two plain products are faster on the CPU than libtorch's fused kernel; see `attend`.
@@ -37,10 +38,10 @@ impl Attention {
         for group in layout.groups() {
             let [q, k, v] = [rows(group, q)?, rows(group, k)?, rows(group, v)?];
             // in a causal net what is filled in comes after all that is real
-            let visible = if self.causal { None } else { hidden_keys(group, layout.lengths(), q.device())? };
+            let mask = if self.causal { None } else { hidden_keys(group, layout.lengths(), q.device())? };
             let side = |x: &Tensor| self.side_by_side(x, group.longest);
-            let y = self.attend([&side(&q)?, &side(&k)?, &side(&v)?], self.causal, visible, train)?;
-            outputs.push(y.f_transpose(1, 2)?.f_reshape([-1, q.size2()?.1])?);
+            let y = self.attend([&side(&q)?, &side(&k)?, &side(&v)?], self.causal, mask, train)?;
+            outputs.push(one_after_the_other(&y)?);
         }
         in_order(outputs, layout.back())
     }
@@ -58,21 +59,19 @@ impl Attention {
         train: bool,
     ) -> Result<Tensor, ModelError> {
         let mut outputs = Vec::with_capacity(layout.groups().len());
-        let mut order = Vec::with_capacity(visible.len());
+        let mut back = vec![0; visible.len()];
+        let mut next = 0;
         for group in layout.groups() {
-            order.extend_from_slice(&group.sequences);
             let queries = q.f_index_select(0, &index(&group.sequences, q.device())?)?;
             let [k, v] = [rows(group, k)?, rows(group, v)?];
             let mask = hidden_keys(group, visible, q.device())?;
             let side = |x: &Tensor| self.side_by_side(x, group.longest);
-            let y =
-                self.attend([&self.side_by_side(&queries, 1)?, &side(&k)?, &side(&v)?], false, mask, train)?;
-            outputs.push(y.f_transpose(1, 2)?.f_reshape([-1, q.size2()?.1])?);
-        }
-        let mut back = vec![0; order.len()];
-        for (at, sequence) in (0..).zip(&order) {
-            if let Some(place) = usize::try_from(*sequence).ok().and_then(|place| back.get_mut(place)) {
-                *place = at;
+            let q = self.side_by_side(&queries, 1)?;
+            let y = self.attend([&q, &side(&k)?, &side(&v)?], false, mask, train)?;
+            outputs.push(one_after_the_other(&y)?);
+            for &sequence in &group.sequences {
+                back[sequence] = next;
+                next += 1;
             }
         }
         let just_there = back.is_sorted();
@@ -80,9 +79,9 @@ impl Attention {
     }
 
     /// `[N · length, D]` to `[N, heads, length, D / heads]`; a view.
-    fn side_by_side(&self, x: &Tensor, length: i64) -> Result<Tensor, ModelError> {
-        let (rows, width) = x.size2()?;
-        Ok(x.f_view([rows / length.max(1), length, self.heads, width / self.heads])?.f_transpose(1, 2)?)
+    fn side_by_side(&self, x: &Tensor, length: usize) -> Result<Tensor, ModelError> {
+        let width = x.size2()?.1;
+        Ok(x.f_view([-1, int(length), self.heads, width / self.heads])?.f_transpose(1, 2)?)
     }
 
     /// `[N, heads, queries, d]` and `[N, heads, keys, d]`, twice, to `[N, heads, queries, d]`. `mask` `[N, 1, 1, keys]`
@@ -150,11 +149,15 @@ fn sizes(q: &Tensor, k: &Tensor) -> Result<(i64, i64, i64, i64, i64), ModelError
     Ok((count, heads, queries, keys, width))
 }
 
-/// The rows of a group, `[count · longest, D]`.
+/// `[N, heads, length, D / heads]` to `[N · length, D]`.
+fn one_after_the_other(y: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(y.f_transpose(1, 2)?.f_flatten(2, 3)?.f_flatten(0, 1)?)
+}
+
+/// The rows of a group, `[N · longest, D]`.
 fn rows(group: &Group, x: &Tensor) -> Result<Tensor, ModelError> {
-    let count = i64::try_from(group.sequences.len()).unwrap_or(i64::MAX);
     Ok(match &group.source {
-        Source::Run(first) => x.f_narrow(0, *first, count * group.longest)?,
+        Source::Run(first) => x.f_narrow(0, int(*first), int(group.sequences.len() * group.longest))?,
         Source::Gather(rows) => x.f_index_select(0, &index(rows, x.device())?)?,
     })
 }
@@ -162,20 +165,20 @@ fn rows(group: &Group, x: &Tensor) -> Result<Tensor, ModelError> {
 /// `[N, 1, 1, longest]`: -∞ at the keys of each sequence that are beyond its first `visible`, else 0; `None` if all are
 /// seen.
 fn hidden_keys(group: &Group, visible: &[i64], device: Device) -> Result<Option<Tensor>, ModelError> {
-    let of = |&sequence: &i64| usize::try_from(sequence).ok().and_then(|at| visible.get(at)).copied();
-    let seen: Vec<i64> = group.sequences.iter().filter_map(of).collect();
-    if seen.iter().all(|&seen| seen >= group.longest) {
+    let longest = int(group.longest);
+    let seen: Vec<i64> = group.sequences.iter().map(|&sequence| visible[sequence]).collect();
+    if seen.iter().all(|&seen| seen >= longest) {
         return Ok(None);
     }
     let mask: Vec<f32> = seen
         .iter()
-        .flat_map(|&seen| (0..group.longest).map(move |key| if key < seen { 0.0 } else { f32::NEG_INFINITY }))
+        .flat_map(|&seen| (0..longest).map(move |key| if key < seen { 0.0 } else { f32::NEG_INFINITY }))
         .collect();
-    Ok(Some(Tensor::f_from_slice(&mask)?.f_view([-1, 1, 1, group.longest])?.f_to_device(device)?))
+    Ok(Some(Tensor::f_from_slice(&mask)?.f_view([-1, 1, 1, longest])?.f_to_device(device)?))
 }
 
 /// Groups one after the other, rows in the batch's own order.
-fn in_order(mut groups: Vec<Tensor>, back: Option<&[i64]>) -> Result<Tensor, ModelError> {
+fn in_order(mut groups: Vec<Tensor>, back: Option<&[usize]>) -> Result<Tensor, ModelError> {
     let rows = match (groups.pop(), groups.is_empty()) {
         (Some(only), true) => only,
         (last, _) => {
@@ -187,4 +190,8 @@ fn in_order(mut groups: Vec<Tensor>, back: Option<&[i64]>) -> Result<Tensor, Mod
         Some(back) => rows.f_index_select(0, &index(back, rows.device())?)?,
         None => rows,
     })
+}
+
+fn int(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
