@@ -79,6 +79,7 @@ impl Runner {
     ) -> Result<(), TrainError> {
         let named =
             self.model.state().into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
-        crate::tensors::write(path, &named.collect::<Vec<_>>())
+        crate::tensors::write(path, &named.collect::<Vec<_>>())?;
+        Ok(())
     }
 }
