@@ -66,14 +66,15 @@ enum Source {
 }
 
 /// Indices of samples, cut into batches.
-struct Order {
+pub(super) struct Order {
     indices: Vec<u32>,
     at: usize,
     size: usize,
 }
 
 impl Order {
-    fn new(indices: Vec<u32>, size: usize, skip: usize) -> Self {
+    /// `skip` batches of the beginning are left out.
+    pub fn new(indices: Vec<u32>, size: usize, skip: usize) -> Self {
         Order { at: skip.saturating_mul(size).min(indices.len()), indices, size }
     }
 }
@@ -104,30 +105,23 @@ impl Batches {
     pub(super) fn texts(
         tokens: Arc<Sequences>,
         grain: usize,
-        order: Vec<u32>,
-        batch_size: usize,
-        skip: usize,
+        order: Order,
         places: Arc<Vec<String>>,
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
-        let order = Order::new(order, batch_size, skip);
         Batches { source: Source::Texts { tokens, grain, labels, order }, places, device }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "plain values, all of them needed, in one place")]
     pub(super) fn kept(
         prefix: Arc<Prefix>,
         view: usize,
         grain: usize,
-        order: Vec<u32>,
-        batch_size: usize,
-        skip: usize,
+        order: Order,
         places: Arc<Vec<String>>,
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
-        let order = Order::new(order, batch_size, skip);
         Batches { source: Source::Kept { prefix, view, grain, labels, order }, places, device }
     }
 

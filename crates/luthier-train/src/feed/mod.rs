@@ -13,6 +13,7 @@ use tch::{Device, Tensor};
 use crate::TrainError;
 use crate::prefix::Prefix;
 
+use batches::Order;
 pub(crate) use batches::filler;
 pub use batches::{Batch, Batches, Start, Update};
 pub(crate) use split::Split;
@@ -132,17 +133,8 @@ impl Feed {
             Some((prefix, view)) => {
                 let places = Arc::clone(&split.places);
                 let labels = Arc::clone(&split.labels);
-                Ok(Batches::kept(
-                    Arc::clone(prefix),
-                    view,
-                    self.grain,
-                    order,
-                    batch_size,
-                    skip,
-                    places,
-                    labels,
-                    self.device,
-                ))
+                let order = Order::new(order, batch_size, skip);
+                Ok(Batches::kept(Arc::clone(prefix), view, self.grain, order, places, labels, self.device))
             }
             None => split.batches(train, order, epoch, batch_size, skip, self.device),
         }

@@ -7,7 +7,7 @@ use luthier_data::{Chain, EpochOptions, Limits, Loader, LoaderOptions, Source};
 use luthier_plan::{Plan, SplitPlan, TextPlan};
 use tch::Device;
 
-use super::Batches;
+use super::{Batches, Order};
 use crate::TrainError;
 use crate::texts::{Reader, Sequences};
 
@@ -93,16 +93,8 @@ impl Split {
             }
             Samples::Texts(_) => {
                 let tokens = self.tokens()?.unwrap_or_default();
-                Ok(Batches::texts(
-                    tokens,
-                    self.grain,
-                    order,
-                    batch_size,
-                    skip,
-                    places,
-                    Arc::clone(&self.labels),
-                    device,
-                ))
+                let order = Order::new(order, batch_size, skip);
+                Ok(Batches::texts(tokens, self.grain, order, places, Arc::clone(&self.labels), device))
             }
         }
     }

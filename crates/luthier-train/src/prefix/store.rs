@@ -113,7 +113,7 @@ fn tidy(folder: &Path) {
         about.is_file().then_some((about.modified().ok()?, about.len(), entry.ok()?.path()))
     });
     let mut files: Vec<(SystemTime, u64, PathBuf)> = found.collect();
-    files.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    files.sort_unstable_by_key(|file| std::cmp::Reverse(file.0));
     let mut sum = 0u64;
     for (_, bytes, path) in files {
         sum = sum.saturating_add(bytes);

@@ -16,6 +16,14 @@ const MOST_SKIPPED: usize = 100;
 /// Repeated texts across splits are worth a warning from this share of the smaller split on.
 const LEAK: f64 = 0.01;
 
+/// A split that is not trained on.
+struct HeldOut {
+    name: &'static str,
+    /// Its own table and what the recipe calls it; `None` for a part of the training table
+    own: Option<(String, Table)>,
+    part: Vec<u32>,
+}
+
 pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, Vec<String>), TrainError> {
     let options = table_options(data)?;
     let table = read_table(&base.join(data.source()), &options)?;
@@ -28,17 +36,18 @@ pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, V
     }
     let mut splits = vec![split_plan("train", &root, &table, &parts.train, true)];
     let mut rows = vec![SplitRows { name: "train", rows: &table.rows, picked: &parts.train }];
-    let others: Vec<(&str, Option<(String, Table)>, Vec<u32>)> =
-        [("valid", &data.valid, parts.valid), ("test", &data.test, parts.test)]
-            .into_iter()
-            .map(|(name, file, part)| {
-                let Some(file) = file else { return Ok((name, None, part)) };
-                let other = read_table_like(&base.join(file), &table.classes, &options)?;
-                let all = (0..other.rows.len() as u32).collect();
-                Ok((name, Some((file.to_string_lossy().into_owned(), other)), all))
-            })
-            .collect::<Result<_, TrainError>>()?;
-    for (name, own, part) in &others {
+    let mut others = Vec::new();
+    for (name, file, part) in [("valid", &data.valid, parts.valid), ("test", &data.test, parts.test)] {
+        others.push(match file {
+            None => HeldOut { name, own: None, part },
+            Some(file) => {
+                let table = read_table_like(&base.join(file), &table.classes, &options)?;
+                let part = (0..table.rows.len() as u32).collect();
+                HeldOut { name, own: Some((file.to_string_lossy().into_owned(), table)), part }
+            }
+        });
+    }
+    for HeldOut { name, own, part } in &others {
         let (root, from) = own.as_ref().map_or((&root, &table), |(root, table)| (root, table));
         if own.is_some() {
             notes.extend(notes_of(root, from));
