@@ -51,7 +51,7 @@ pub struct Data {
     #[serde(default)]
     pub max_length: MaxLength,
     /// The token that other tools shall pad with; the tokenizer's own, or its end of text, if not given. Luthier packs
-    /// sequences and pads nothing
+    /// sequences and needs none
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"<|endoftext|>")]
     pub pad_token: Option<String>,

@@ -45,8 +45,8 @@ pub struct Update {
 
 /// Tokens of filler that bring a batch of texts to a multiple of `grain` tokens: at least one, at most `grain`.
 ///
-/// oneDNN compiles a kernel for every number of rows it meets. Packed batches would have a new number each time, and the
-/// compiling would take longer than the products; with the filler there are a few.
+/// oneDNN compiles a kernel for every number of rows it meets. Packed batches would have a new number each time; with
+/// the filler there are a few.
 pub(crate) fn filler(total: usize, grain: usize) -> usize {
     let grain = grain.max(1);
     grain - total % grain

@@ -34,5 +34,5 @@ pub fn texts(page: &mut Page, plan: &Plan, texts: &TextPlan) {
         Some((token, id)) => format!("other tools pad with `{token}` ({id}), on the {}", texts.padding_side),
         None => "the tokenizer names no token to pad with".to_owned(),
     };
-    page.quiet(&format!("sequences are packed, nothing is padded; {pad}"));
+    page.quiet(&format!("sequences are packed, not padded to the longest; {pad}"));
 }
