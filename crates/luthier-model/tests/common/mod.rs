@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use luthier_model::{Input, Model, ModelError, Spec, Tokens};
-use luthier_recipe::Arch;
+use luthier_recipe::{Arch, Pool};
 use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor};
 
@@ -111,6 +111,19 @@ pub fn model(arch: Arch) -> Model {
     };
     fill(&model);
     model
+}
+
+/// A small text model without noise, with the formula's weights, that reads a text so.
+pub fn pooling(arch: Arch, pool: Pool) -> Model {
+    let spec = Spec { pool: Some(pool), ..spec(arch, CLASSES) };
+    let model = Model::build(&spec, SEED, Device::Cpu).unwrap();
+    fill(&model);
+    model
+}
+
+/// Largest difference.
+pub fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    f64::try_from((a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max()).unwrap()
 }
 
 /// Gives a model the formula's weights.
