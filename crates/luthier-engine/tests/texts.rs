@@ -133,3 +133,29 @@ fn what_people_get_wrong() {
         assert!(!folder.join("bad").exists(), "{sets:?} left something behind");
     }
 }
+
+#[test]
+fn an_export_brings_its_tokenizer_under_the_names_that_others_look_for() {
+    let folder = workspace();
+    let folder = folder.path();
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../luthier-data/tests/fixtures/tokens/bpe-files");
+    fs::create_dir(folder.join("old")).unwrap();
+    fs::copy(files.join("vocab.json"), folder.join("old/encoder.json")).unwrap();
+    fs::copy(files.join("merges.txt"), folder.join("old/vocab.bpe")).unwrap();
+    let rows =
+        [("tokenizer.json", vec!["tokenizer.json"]), ("old/encoder.json", vec!["merges.txt", "vocab.json"])];
+    for (tokenizer, names) in rows {
+        let run = format!("run-{}", tokenizer.replace('/', "-"));
+        let set = format!("data.tokenizer={tokenizer}");
+        fine(folder, &["train", "recipe.toml", "--out", &run, "--set", &set, "--set", "train.epochs=1"]);
+        let out = format!("{run}-hf");
+        fine(folder, &["export", &run, "--to", "hf", &out]);
+        let mut found: Vec<String> = fs::read_dir(folder.join(&out))
+            .unwrap()
+            .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name != "config.json" && name != "model.safetensors")
+            .collect();
+        found.sort();
+        assert_eq!(found, names, "{tokenizer}");
+    }
+}

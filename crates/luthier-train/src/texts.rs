@@ -124,21 +124,20 @@ fn place(recipe: &Recipe, base: &Path) -> Result<(String, PathBuf), TrainError> 
     Ok((name, place))
 }
 
-/// Files of a plan's tokenizer, to go with exported weights.
-pub fn tokenizer_files(plan: &Plan) -> Result<Vec<PathBuf>, TrainError> {
-    const NAMES: [&str; 6] = [
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "vocab.json",
-        "merges.txt",
-        "vocab.txt",
-    ];
+/// Files of a plan's tokenizer, to go with exported weights, and the names that other tools look for.
+pub fn tokenizer_files(plan: &Plan) -> Result<Vec<(PathBuf, &'static str)>, TrainError> {
+    // as OpenAI called them
+    const OLD: [(&str, &str); 2] = [("encoder.json", "vocab.json"), ("vocab.bpe", "merges.txt")];
     let (_, place) = place(&plan.recipe, Path::new(&plan.base))?;
-    if place.is_file() {
-        return Ok(vec![place]);
+    let names = luthier_weights::TOKENIZER_FILES.map(|name| (name, name));
+    let known = names.into_iter().chain(OLD);
+    // a file of a vocabulary stands for its folder; any other file is the whole tokenizer
+    if place.is_file() && !known.clone().any(|(name, _)| place.ends_with(name)) {
+        return Ok(vec![(place, "tokenizer.json")]);
     }
-    Ok(NAMES.iter().map(|name| place.join(name)).filter(|path| path.is_file()).collect())
+    let folder = if place.is_file() { place.parent().unwrap_or(&place) } else { &place };
+    let files = known.map(|(file, name)| (folder.join(file), name));
+    Ok(files.filter(|(path, _)| path.is_file()).collect())
 }
 
 /// What becomes of the texts of a plan's splits, and notes. `max_length`, the pad token and the vocabulary are decided

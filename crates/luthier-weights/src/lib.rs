@@ -22,6 +22,6 @@ mod write;
 pub use atomic::write_atomically;
 pub use error::WeightsError;
 pub use read::{Weights, read, read_bytes};
-pub use resolve::{Places, resolve, resolve_in};
+pub use resolve::{Places, TOKENIZER_FILES, resolve, resolve_in};
 pub use tensor::{Dtype, RawTensor};
 pub use write::{View, Written, write_safetensors};

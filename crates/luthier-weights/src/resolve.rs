@@ -11,6 +11,16 @@ pub use places::Places;
 use crate::error::WeightsError;
 use std::path::{Path, PathBuf};
 
+/// Files of a tokenizer, as they lie beside weights.
+pub const TOKENIZER_FILES: [&str; 6] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+];
+
 /// Turns `spec` into the path of a file or folder for [`read`](crate::read()):
 ///
 /// - a path, relative to `base`;

@@ -68,8 +68,7 @@ fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
 
 /// The tokenizer's own files, so that the folder is all that `transformers` needs.
 fn tokenizer(runner: &Runner, dir: &Path) -> Result<(), Failure> {
-    for file in tokenizer_files(&runner.plan).or_subject()? {
-        let name = file.file_name().unwrap_or_default();
+    for (file, name) in tokenizer_files(&runner.plan).or_subject()? {
         let text = std::fs::read(&file).map_err(|error| {
             Failure::subject(Sentence {
                 message: format!("cannot read `{}`: {error}", file.display()),

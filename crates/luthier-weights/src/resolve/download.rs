@@ -13,17 +13,6 @@ use std::path::PathBuf;
 
 const RETRIES: usize = 3;
 
-/// What belongs to weights: how the model is built, and how texts become its tokens.
-const BESIDE: [&str; 7] = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-];
-
 /// Downloads the model's best form of weights, its `config.json` and the files of its tokenizer.
 pub(super) fn download(model: &Model, places: &Places) -> Result<(), WeightsError> {
     let mut builder = ApiBuilder::from_cache(Cache::new(places.hub.clone()))
@@ -46,7 +35,8 @@ pub(super) fn download(model: &Model, places: &Places) -> Result<(), WeightsErro
         });
     };
     let get = |name: &str| fetch(&repo, model, name).map_err(failed);
-    for name in BESIDE.into_iter().filter(|name| files.iter().any(|file| file == name)) {
+    let beside = ["config.json"].into_iter().chain(super::TOKENIZER_FILES);
+    for name in beside.filter(|name| files.iter().any(|file| file == name)) {
         get(name)?;
     }
     for shard in shards_of(&get(best)?)? {
