@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use luthier_data::picture::{self, Format, Limits, Picture, PictureError};
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use luthier_data::picture::{self, CropBox, Format, Limits, Part, Picture, PictureError};
 use proptest::prelude::*;
 
 fn fixtures() -> PathBuf {
@@ -44,10 +45,9 @@ fn every_format_decodes_as_pillow_decodes_it() {
         let ours = decode(&row.file).unwrap_or_else(|e| panic!("{}: {e}", row.file));
         let theirs = decode(&format!("rgb/{}.png", row.file)).unwrap();
         let (mean, max) = difference(&ours, &theirs);
-        eprintln!("{:22} {:5} mean {mean:.4} max {max}", row.file, row.mode);
-        let lossy = row.file.ends_with(".jpg") || row.file == "lossy.webp";
-        // other JPEG decoders round the inverse cosine transform and the chroma interpolation differently
-        assert!(if lossy { mean < 1.0 } else { max == 0 }, "{}: mean {mean}, max {max}", row.file);
+        // the decoder for inks rounds the inverse cosine transform and the interpolation of colours in its own way
+        let inks = row.mode == "CMYK";
+        assert!(if inks { mean < 1.0 && max < 6 } else { max == 0 }, "{}: mean {mean}, max {max}", row.file);
     }
 }
 
@@ -136,6 +136,51 @@ fn a_decompression_bomb_is_refused_by_its_header() {
     );
 }
 
+/// A box in a picture of a width and height, from four numbers.
+fn box_in((width, height): (u32, u32), at: [prop::sample::Index; 4]) -> CropBox {
+    let [left, top] = [at[0].index(width as usize) as u32, at[1].index(height as usize) as u32];
+    CropBox {
+        left,
+        top,
+        width: 1 + at[2].index((width - left) as usize) as u32,
+        height: 1 + at[3].index((height - top) as usize) as u32,
+    }
+}
+
+/// The first pixel of a box where a part is not what the whole is, or lies outside the part.
+fn first_difference(whole: &Picture, part: &Part, inside: CropBox) -> Option<(u32, u32)> {
+    let at = |picture: &Picture, x: u32, y: u32| {
+        let start = (y as usize * picture.width as usize + x as usize) * 3;
+        (x < picture.width && y < picture.height).then(|| picture.rgb[start..start + 3].to_vec())
+    };
+    let columns = inside.left..inside.left + inside.width;
+    let mut places =
+        (inside.top..inside.top + inside.height).flat_map(|y| columns.clone().map(move |x| (x, y)));
+    places.find(|(x, y)| {
+        let moved = x.checked_sub(part.left).zip(y.checked_sub(part.top));
+        moved.and_then(|(x, y)| at(&part.picture, x, y)) != at(whole, *x, *y)
+    })
+}
+
+#[test]
+fn only_what_is_wanted_of_a_jpeg_is_decoded() {
+    let wanted = CropBox { left: 40, top: 10, width: 9, height: 8 };
+    let part = picture::decode_part(bytes("baseline-444.jpg"), Limits::default(), |_| Some(wanted)).unwrap();
+    assert_eq!((part.left, part.top, part.whole), (40, 10, (61, 43)));
+    assert_eq!((part.picture.width, part.picture.height), (9, 8));
+    // the lines below are not even read
+    let mut broken = bytes("baseline-444.jpg");
+    let tail = broken.len() - 40;
+    broken[tail..tail + 30].fill(0xFE);
+    assert!(picture::decode(&broken, Limits::default()).is_err());
+    assert_eq!(picture::decode_part(broken, Limits::default(), |_| Some(wanted)).unwrap(), part);
+    // nor is a picture without its end taken for one
+    let mut cut = bytes("baseline-444.jpg");
+    cut.truncate(cut.len() - 2);
+    let error = picture::decode_part(cut, Limits::default(), |_| Some(wanted)).unwrap_err();
+    assert_eq!(error, PictureError::Truncated { format: Format::Jpeg });
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 })
@@ -151,6 +196,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
         cut in prop::option::of(any::<prop::sample::Index>()),
+        part in any::<[prop::sample::Index; 4]>(),
     ) {
         let rows = expected();
         let mut file = bytes(&which.get(&rows).file);
@@ -166,5 +212,58 @@ proptest! {
             prop_assert_eq!(picture.rgb.len(), picture.width as usize * picture.height as usize * 3);
         }
         let _ = picture::header(&file, limits);
+        if let Ok(part) = picture::decode_part(file, limits, |size| Some(box_in(size, part))) {
+            let Picture { width, height, rgb } = part.picture;
+            prop_assert_eq!(rgb.len(), width as usize * height as usize * 3);
+        }
+    }
+
+    /// A part of any fixture has the pixels of the whole.
+    #[test]
+    fn a_part_is_cut_from_the_whole(
+        which in any::<prop::sample::Index>(),
+        part in any::<[prop::sample::Index; 4]>(),
+    ) {
+        let rows = expected();
+        let name = &which.get(&rows).file;
+        let whole = decode(name).unwrap();
+        let inside = box_in((whole.width, whole.height), part);
+        let part = picture::decode_part(bytes(name), Limits::default(), |_| Some(inside)).unwrap();
+        prop_assert_eq!(part.whole, (whole.width, whole.height));
+        prop_assert_eq!(first_difference(&whole, &part, inside), None, "{} {:?}", name, inside);
+    }
+
+    /// The same for JPEGs of every size, colour resolution and order of data.
+    #[test]
+    fn a_part_of_any_jpeg_is_cut_from_the_whole(
+        (width, height) in (1usize..90, 1usize..90),
+        noise in any::<u32>(),
+        subsampling in prop::sample::select(vec![
+            Subsampling::S444, Subsampling::S422, Subsampling::S420,
+            Subsampling::S440, Subsampling::S411, Subsampling::S441,
+        ]),
+        (grey, progressive, arithmetic, restart) in (any::<bool>(), any::<bool>(), any::<bool>(), 0u16..5),
+        part in any::<[prop::sample::Index; 4]>(),
+    ) {
+        let mut state = noise;
+        let pixels: Vec<u8> = (0..width * height * if grey { 1 } else { 3 })
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect();
+        let format = if grey { PixelFormat::Grayscale } else { PixelFormat::Rgb };
+        let jpeg = Encoder::new(&pixels, width, height, format)
+            .quality(90)
+            .subsampling(subsampling)
+            .progressive(progressive)
+            .arithmetic(arithmetic)
+            .restart_blocks(restart)
+            .encode()
+            .unwrap();
+        let whole = picture::decode(&jpeg, Limits::default()).unwrap();
+        let inside = box_in((whole.width, whole.height), part);
+        let part = picture::decode_part(jpeg, Limits::default(), |_| Some(inside)).unwrap();
+        prop_assert_eq!(first_difference(&whole, &part, inside), None, "{:?}", inside);
     }
 }

@@ -39,6 +39,16 @@ fn training() -> Chain {
     .unwrap()
 }
 
+/// A chain of which a sample needs a part of its picture only.
+fn cropping() -> Chain {
+    Chain::new(&[
+        Transform::RandomResizedCrop { size: Size::One(24), scale: [0.02, 0.5], ratio: [0.75, 4.0 / 3.0] },
+        Transform::RandomHorizontalFlip { p: 0.5 },
+        Transform::RandomGrayscale { p: 0.5 },
+    ])
+    .unwrap()
+}
+
 fn loader(
     source: &Arc<Source>,
     chain: Chain,
@@ -68,19 +78,46 @@ fn run(loader: &Loader, options: EpochOptions) -> Vec<(Vec<u32>, Vec<i64>, Vec<u
 fn threads_and_cache_change_no_bit() {
     let dir = tempfile::tempdir().unwrap();
     let source = source(dir.path(), &[]);
-    let plain = loader(&source, training(), 1, 0, OnError::Fail);
-    let expected: Vec<_> = (0..3).map(|e| run(&plain, epoch(e))).collect();
-    assert_eq!(expected[0].iter().map(|b| b.1.len()).collect::<Vec<_>>(), [5, 5, 2]);
-    assert_eq!(expected[0][0].0.len(), 5 * 24 * 24 * 3);
-    assert_ne!(expected[0], expected[1], "each epoch draws anew");
-    assert_eq!(plain.cached_bytes(), 0);
-    for threads in [1, 2, 4] {
-        // no cache, one that holds a part of the pictures, one that holds all
-        for cache in [0, 20_000, 1 << 30] {
-            let other = loader(&source, training(), threads, cache, OnError::Fail);
-            let got: Vec<_> = (0..3).map(|e| run(&other, epoch(e))).collect();
-            assert!(got == expected, "{threads} threads, {cache} bytes of cache");
-            assert!(other.cached_bytes() <= cache && (cache == 0 || other.cached_bytes() > 0));
+    for chain in [training(), cropping()] {
+        let plain = loader(&source, chain.clone(), 1, 0, OnError::Fail);
+        let expected: Vec<_> = (0..3).map(|e| run(&plain, epoch(e))).collect();
+        assert_eq!(expected[0].iter().map(|b| b.1.len()).collect::<Vec<_>>(), [5, 5, 2]);
+        assert_eq!(expected[0][0].0.len(), 5 * 24 * 24 * 3);
+        assert_ne!(expected[0], expected[1], "each epoch draws anew");
+        assert_eq!(plain.cached_bytes(), 0);
+        for threads in [1, 2, 4] {
+            // no cache, one that holds a part of the pictures, one that holds all
+            for cache in [0, 20_000, 1 << 30] {
+                let other = loader(&source, chain.clone(), threads, cache, OnError::Fail);
+                let got: Vec<_> = (0..3).map(|e| run(&other, epoch(e))).collect();
+                assert!(got == expected, "{threads} threads, {cache} bytes of cache");
+                assert!(other.cached_bytes() <= cache && (cache == 0 || other.cached_bytes() > 0));
+            }
+        }
+        // a loader that begins with a later epoch, as a resumed run does
+        let resumed = loader(&source, chain, 2, 0, OnError::Fail);
+        assert!(run(&resumed, epoch(2)) == expected[2]);
+    }
+}
+
+#[test]
+fn whether_a_picture_is_broken_does_not_depend_on_the_part_that_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = source(dir.path(), &[]);
+    // broken in its last lines, which most crops don't reach
+    let path = dir.path().join("0-baseline-420.jpg");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let tail = bytes.len() - 40;
+    bytes[tail..tail + 30].fill(0xFE);
+    std::fs::write(&path, bytes).unwrap();
+    for cache in [0, 1 << 30] {
+        let loader = loader(&source, cropping(), 2, cache, OnError::Skip);
+        for number in 0..12 {
+            let skipped: Vec<u32> = loader
+                .epoch((0..12).collect(), epoch(number))
+                .flat_map(|batch| batch.unwrap().skipped.into_iter().map(|(index, _)| index))
+                .collect();
+            assert_eq!(skipped, [0], "epoch {number}, {cache} bytes of cache");
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use crate::picture::Picture;
@@ -11,6 +11,8 @@ use crate::picture::Picture;
 /// likely to be needed, and sooner.
 pub(super) struct Cache {
     slots: Vec<OnceLock<Arc<Picture>>>,
+    /// Samples that were decoded without an error
+    sound: Vec<AtomicBool>,
     bytes: AtomicUsize,
     limit: usize,
 }
@@ -18,14 +20,27 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn new(samples: usize, limit: usize) -> Cache {
         let slots = if limit == 0 { 0 } else { samples };
-        Cache { slots: (0..slots).map(|_| OnceLock::new()).collect(), bytes: AtomicUsize::new(0), limit }
+        Cache {
+            slots: (0..slots).map(|_| OnceLock::new()).collect(),
+            sound: (0..samples).map(|_| AtomicBool::new(false)).collect(),
+            bytes: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     pub(super) fn get(&self, index: u32) -> Option<Arc<Picture>> {
         self.slots.get(index as usize)?.get().cloned()
     }
 
+    /// Whether the sample was offered to [`Cache::keep`] before.
+    pub(super) fn is_sound(&self, index: u32) -> bool {
+        self.sound.get(index as usize).is_some_and(|sound| sound.load(Ordering::Relaxed))
+    }
+
     pub(super) fn keep(&self, index: u32, picture: &Arc<Picture>) {
+        if let Some(sound) = self.sound.get(index as usize) {
+            sound.store(true, Ordering::Relaxed);
+        }
         let Some(slot) = self.slots.get(index as usize) else { return };
         let size = picture.bytes();
         let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {

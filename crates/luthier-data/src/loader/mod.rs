@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod epoch;
 mod error;
+mod sample;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -18,10 +19,7 @@ pub use batch::{Batch, Pixels};
 pub use epoch::Epoch;
 pub use error::DataError;
 
-use crate::{
-    picture::{self, Limits, Picture},
-    transforms::{Chain, SampleKey, Scratch},
-};
+use crate::{picture::Limits, transforms::Chain};
 use batch::Buffers;
 use cache::Cache;
 
@@ -137,33 +135,5 @@ impl Loader {
     /// Bytes of decoded pictures that are kept.
     pub fn cached_bytes(&self) -> usize {
         self.shared.cache.bytes()
-    }
-}
-
-impl Shared {
-    /// Makes one sample: `height × width × 3` floats into `out`.
-    fn load(&self, index: u32, epoch: u64, scratch: &mut Scratch, out: &mut [f32]) -> Result<(), DataError> {
-        let picture = match self.cache.get(index) {
-            Some(picture) => picture,
-            None => {
-                let picture = Arc::new(self.decode(index, scratch)?);
-                self.cache.keep(index, &picture);
-                picture
-            }
-        };
-        let key = SampleKey { seed: self.seed, epoch, index: u64::from(index), view: 0 };
-        Ok(self.chain.apply_rest(&picture, key, scratch, out)?)
-    }
-
-    /// The sample after the part of the chain that is the same in every epoch.
-    fn decode(&self, index: u32, scratch: &mut Scratch) -> Result<Picture, DataError> {
-        let (path, _) = self.source.samples.get(index as usize).ok_or(DataError::NoSuchSample { index })?;
-        let decoded = picture::decode_file(&self.source.root.join(path), self.source.limits)
-            .map_err(|source| DataError::Picture { path: path.clone(), source })?;
-        Ok(self.chain.fixed_part(decoded, scratch))
-    }
-
-    fn label(&self, index: u32) -> i64 {
-        self.source.samples.get(index as usize).map_or(-1, |(_, label)| i64::from(*label))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use image::ImageFormat;
 
-use super::{Format, Header, Limits, Picture, PictureError, jpeg, plain};
+use super::{CropBox, Format, Header, Limits, Part, Picture, PictureError, jpeg, plain};
 
 /// Enough for the header of nearly every picture; a JPEG with a large thumbnail or profile in front needs more.
 const HEADER_BYTES: u64 = 64 << 10;
@@ -30,6 +30,23 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, PictureError> {
 /// As [`decode`], and when the file can't be read.
 pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture, PictureError> {
     decode(&read_file(path, limits)?, limits)
+}
+
+/// Decodes at least the box that `wanted` chooses inside a picture of a width and height, or the whole picture. The
+/// pixels are those that [`decode`] gives, but where only a part is decoded the rest may be broken without an error.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_part(
+    bytes: Vec<u8>,
+    limits: Limits,
+    wanted: impl FnOnce((u32, u32)) -> Option<CropBox>,
+) -> Result<Part, PictureError> {
+    let format = sniff(&bytes)?;
+    guard(format, || match format {
+        Format::Jpeg => jpeg::decode_part(bytes, limits, wanted),
+        other => Ok(plain::decode(other, &bytes, limits)?.into()),
+    })
 }
 
 /// What the header says, without decoding pixels. `bytes` may be only the beginning of a file.

@@ -1,76 +1,138 @@
-//! JPEG by `zune-jpeg`: pure Rust, vectorised, fuzzed.
+//! JPEG by `libjpeg-turbo-rs`: the arithmetic of the C library that Pillow reads with, to the bit, in Rust. Four inks
+//! are left to [`inks`].
 
 use image::metadata::Orientation;
-use zune_jpeg::{
-    JpegDecoder,
-    errors::DecodeErrors,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
+use libjpeg_turbo_rs::{ComponentInfo, DecodeLimits, Decoder, FrameHeader, JpegError, PixelFormat};
 
-use super::{Format, Header, Limits, Picture, PictureError, plain};
+use super::{CropBox, Format, Header, Limits, Part, Picture, PictureError, inks, plain};
 
-type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
+/// Cyan, magenta, yellow, black
+const INKS: usize = 4;
 
 pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, PictureError> {
     let mut decoder = open(bytes, limits)?;
-    let orientation = orientation(&decoder);
-    let (width, height) = size(&decoder)?;
-    // the decoder fills what is missing with grey and calls it a success: a half picture would become a sample
-    if !has_end(bytes) {
-        return Err(PictureError::Truncated { format: Format::Jpeg });
+    must_end(bytes)?;
+    let stored = if has_inks(&decoder) { inks::decode(bytes)? } else { pixels(&mut decoder)? };
+    Ok(plain::upright(stored, orientation(&decoder)))
+}
+
+/// Decodes what `wanted` chooses of a picture of a width and height, and little more: the lines below are not read at
+/// all, the lines above are read but not transformed.
+pub(super) fn decode_part(
+    mut bytes: Vec<u8>,
+    limits: Limits,
+    wanted: impl FnOnce((u32, u32)) -> Option<CropBox>,
+) -> Result<Part, PictureError> {
+    let decoder = open(&bytes, limits)?;
+    let whole = size(&decoder);
+    // decoded whole: what is turned afterwards, and what is rare
+    let simple = orientation(&decoder) == Orientation::NoTransforms && is_common(&decoder);
+    let Some(wanted) = wanted(whole).filter(|_| simple) else {
+        return Ok(decode(&bytes, limits)?.into());
+    };
+    must_end(&bytes)?;
+    let area = with_neighbours(wanted, whole, decoder.header());
+    // a picture whose header claims fewer lines is the upper part of that picture
+    claim_lines(&mut bytes, area.top + area.height);
+    let mut decoder = open(&bytes, limits)?;
+    let [left, top, width, height] = [area.left, area.top, area.width, area.height].map(|n| n as usize);
+    decoder.set_crop_region(left, top, width, height);
+    let picture = pixels(&mut decoder)?;
+    // the decoder begins at a block: it may give a few columns more than it was asked for
+    let left = area.left + area.width - picture.width;
+    Ok(Part { picture, left, top: area.top, whole })
+}
+
+/// Whether the data is one pass over lines of 8-bit grey or colour.
+fn is_common(decoder: &Decoder<'_>) -> bool {
+    let frame = decoder.header();
+    let one_pass = !frame.is_progressive && !decoder.has_multiple_scans();
+    one_pass && !frame.is_lossless && frame.precision == 8 && !has_inks(decoder)
+}
+
+/// A box and what decides its pixels. Where colours are stored at a lower resolution than brightness, they are
+/// interpolated, and a pixel at the edge of the box depends on its neighbours outside.
+fn with_neighbours(part: CropBox, (width, height): (u32, u32), frame: &FrameHeader) -> CropBox {
+    let sampling = |c: &ComponentInfo| (c.horizontal_sampling, c.vertical_sampling);
+    let interpolated = frame.components.windows(2).any(|pair| sampling(&pair[0]) != sampling(&pair[1]));
+    let reach = if interpolated { 8 } else { 0 };
+    let (left, top) = (part.left.saturating_sub(reach), part.top.saturating_sub(reach));
+    let right = (part.left + part.width + reach).min(width);
+    let bottom = (part.top + part.height + reach).min(height);
+    CropBox { left, top, width: right - left, height: bottom - top }
+}
+
+/// Writes a number of lines into the frame header. ITU-T T.81, B.2.2: length, precision, lines, samples per line.
+fn claim_lines(bytes: &mut [u8], lines: u32) {
+    let frame = segment(bytes, |marker| matches!(marker, 0xC0 | 0xC1));
+    if let Some(place) = frame.and_then(|at| bytes.get_mut(at + 5..at + 7)) {
+        place.copy_from_slice(&(lines as u16).to_be_bytes());
     }
-    let rgb = decoder.decode().map_err(explain)?;
-    if rgb.len() != width as usize * height as usize * 3 {
-        return Err(PictureError::Unsupported { format: "two-component JPEG".to_owned() });
-    }
-    Ok(plain::upright(Picture { width, height, rgb }, orientation))
 }
 
 pub(super) fn header(bytes: &[u8], limits: Limits) -> Result<Header, PictureError> {
     let decoder = open(bytes, limits)?;
-    let (width, height) = plain::upright_size(size(&decoder)?, orientation(&decoder));
-    let mode = match decoder.input_colorspace() {
-        Some(ColorSpace::Luma) => "L",
-        Some(ColorSpace::CMYK | ColorSpace::YCCK) => "CMYK",
+    let (width, height) = plain::upright_size(size(&decoder), orientation(&decoder));
+    let mode = match decoder.header().components.len() {
+        1 => "L",
+        INKS => "CMYK",
         _ => "RGB",
     };
     Ok(Header { format: Format::Jpeg, width, height, mode })
 }
 
 fn open(bytes: &[u8], limits: Limits) -> Result<Decoder<'_>, PictureError> {
-    let options = DecoderOptions::default()
-        .jpeg_set_out_colorspace(ColorSpace::RGB)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(explain)?;
-    let (width, height) = size(&decoder)?;
+    let side = usize::from(u16::MAX);
+    let allowed = DecodeLimits { max_width: side, max_height: side, ..DecodeLimits::default() };
+    let decoder = Decoder::new_with_limits(bytes, allowed).map_err(explain)?;
+    let (width, height) = size(&decoder);
     limits.check_size(width, height)?;
     Ok(decoder)
 }
 
-fn size(decoder: &Decoder<'_>) -> Result<(u32, u32), PictureError> {
-    let info = decoder.info().ok_or(PictureError::Truncated { format: Format::Jpeg })?;
-    Ok((u32::from(info.width), u32::from(info.height)))
+fn size(decoder: &Decoder<'_>) -> (u32, u32) {
+    let frame = decoder.header();
+    (u32::from(frame.width), u32::from(frame.height))
+}
+
+fn pixels(decoder: &mut Decoder<'_>) -> Result<Picture, PictureError> {
+    let components = decoder.header().components.len();
+    if !matches!(components, 1 | 3) {
+        return Err(PictureError::Unsupported { format: format!("{components}-component JPEG") });
+    }
+    decoder.set_output_format(PixelFormat::Rgb);
+    let image = decoder.decode_image().map_err(explain)?;
+    Ok(Picture { width: image.width as u32, height: image.height as u32, rgb: image.data })
+}
+
+fn has_inks(decoder: &Decoder<'_>) -> bool {
+    decoder.header().components.len() == INKS
 }
 
 fn orientation(decoder: &Decoder<'_>) -> Orientation {
-    decoder.exif().and_then(|chunk| Orientation::from_exif_chunk(chunk)).unwrap_or(Orientation::NoTransforms)
+    decoder.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
-/// Whether an end-of-image marker follows the first scan header. In entropy-coded data `FF` is always followed by
-/// `00` or a restart marker, so `FF D9` there is the end; before the scan it may belong to a thumbnail.
-fn has_end(bytes: &[u8]) -> bool {
-    let scans = first_scan(bytes).and_then(|at| bytes.get(at..)).unwrap_or_default();
-    scans.windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
+/// Refuses a file without an end-of-image marker after the first scan header: some cut files decode without complaint,
+/// and a half picture would become a sample. In entropy-coded data `FF` is always followed by `00` or a restart marker,
+/// so `FF D9` there is the end; before the scan it may belong to a thumbnail.
+fn must_end(bytes: &[u8]) -> Result<(), PictureError> {
+    let scans = segment(bytes, |marker| marker == 0xDA).and_then(|at| bytes.get(at..)).unwrap_or_default();
+    if scans.windows(2).rev().any(|pair| pair == [0xFF, 0xD9]) {
+        Ok(())
+    } else {
+        Err(PictureError::Truncated { format: Format::Jpeg })
+    }
 }
 
-/// Where the first start-of-scan segment begins. ITU-T T.81, B.1.1: a segment is its marker, then its length.
-fn first_scan(bytes: &[u8]) -> Option<usize> {
+/// Where the first segment of a kind begins, no further than the first scan. ITU-T T.81, B.1.1: a segment is its
+/// marker, then its length.
+fn segment(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let mut at = 2;
     loop {
         match (bytes.get(at)?, bytes.get(at + 1)?) {
-            (0xFF, 0xDA) => return Some(at),
+            (0xFF, marker) if wanted(*marker) => return Some(at),
+            (0xFF, 0xDA) => return None,
             // fill bytes, and markers without a length
             (0xFF, 0xFF) => at += 1,
             (0xFF, 0x01 | 0xD0..=0xD8) => at += 2,
@@ -84,19 +146,12 @@ fn first_scan(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn explain(error: DecodeErrors) -> PictureError {
+fn explain(error: JpegError) -> PictureError {
     let format = Format::Jpeg;
     match error {
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => PictureError::Truncated { format },
-        DecodeErrors::ZeroError => PictureError::NoPixels { width: 0, height: 0 },
-        DecodeErrors::Unsupported(scheme) => {
-            PictureError::Unsupported { format: format!("JPEG ({scheme:?})") }
-        }
-        other => PictureError::Corrupt { format, reason: one_line(&other.to_string()) },
+        JpegError::UnexpectedEof | JpegError::Io(_) => PictureError::Truncated { format },
+        JpegError::Unsupported(what) => PictureError::Unsupported { format: format!("JPEG ({what})") },
+        JpegError::CorruptData(reason) => PictureError::Corrupt { format, reason },
+        other => PictureError::Corrupt { format, reason: other.to_string() },
     }
-}
-
-/// The decoder's own words, made to fit into a sentence.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_matches(['"', '.']).to_owned()
 }

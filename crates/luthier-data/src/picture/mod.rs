@@ -5,11 +5,12 @@
 
 mod decode;
 mod error;
+mod inks;
 mod jpeg;
 mod plain;
 
 pub(crate) use decode::read_file;
-pub use decode::{decode, decode_file, header, header_file};
+pub use decode::{decode, decode_file, decode_part, header, header_file};
 pub use error::PictureError;
 
 /// A picture as 8-bit RGB.
@@ -32,6 +33,39 @@ impl Picture {
     /// Bytes the pixels take.
     pub fn bytes(&self) -> usize {
         self.rgb.len()
+    }
+}
+
+/// A box inside a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CropBox {
+    /// First row
+    pub top: u32,
+    /// First column
+    pub left: u32,
+    /// Rows
+    pub height: u32,
+    /// Columns
+    pub width: u32,
+}
+
+/// A picture without some of its columns and rows on each side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What is left
+    pub picture: Picture,
+    /// Columns that are left out before it
+    pub left: u32,
+    /// Rows that are left out before it
+    pub top: u32,
+    /// Width and height of the whole picture
+    pub whole: (u32, u32),
+}
+
+impl From<Picture> for Part {
+    fn from(picture: Picture) -> Part {
+        let whole = (picture.width, picture.height);
+        Part { picture, left: 0, top: 0, whole }
     }
 }
 

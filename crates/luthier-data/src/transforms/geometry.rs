@@ -4,19 +4,7 @@
 use luthier_recipe::{Size, Transform};
 
 use super::both;
-
-/// A box inside a picture, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CropBox {
-    /// First row
-    pub top: u32,
-    /// First column
-    pub left: u32,
-    /// Rows
-    pub height: u32,
-    /// Columns
-    pub width: u32,
-}
+use crate::picture::CropBox;
 
 /// Width and height after the shorter side became `side`, as `_compute_resized_output_size`.
 pub(super) fn shorter_side_to((width, height): (u32, u32), side: u32) -> (u32, u32) {

@@ -14,11 +14,14 @@ mod to_floats;
 
 use luthier_recipe::{Size, Transform};
 
+pub use crate::picture::CropBox;
 pub use error::TransformError;
-pub use geometry::CropBox;
 pub use run::Scratch;
 
-use crate::{picture::Picture, random};
+use crate::{
+    picture::{Part, Picture},
+    random,
+};
 use to_floats::ToFloats;
 
 /// One step with all its numbers decided.
@@ -157,6 +160,31 @@ impl Chain {
     ) -> Result<(), TransformError> {
         let steps = self.draw((picture.width, picture.height), self.fixed_steps()..self.ops.len(), key);
         self.apply_steps(picture, &steps, scratch, out)
+    }
+
+    /// The box that the chain cuts out of a picture of a width and height before anything else. Nothing outside it is
+    /// ever looked at.
+    pub(crate) fn first_box(&self, size: (u32, u32), key: SampleKey) -> Option<CropBox> {
+        match self.steps(size, key).first() {
+            Some(Step::ResizedCrop(part, _)) => Some(*part),
+            _ => None,
+        }
+    }
+
+    /// Runs the whole chain on a part that holds at least its [`Chain::first_box`].
+    pub(crate) fn apply_to_part(
+        &self,
+        part: &Part,
+        key: SampleKey,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) -> Result<(), TransformError> {
+        let mut steps = self.steps(part.whole, key);
+        if let Some(Step::ResizedCrop(place, _)) = steps.first_mut() {
+            place.left -= part.left;
+            place.top -= part.top;
+        }
+        self.apply_steps(&part.picture, &steps, scratch, out)
     }
 
     /// Runs given steps, then the chain's `Normalize`.
