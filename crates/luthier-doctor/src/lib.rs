@@ -1,0 +1,16 @@
+//! Why a run does not converge: rules over what is known, and the verdict they come to.
+//!
+//! Measuring and judging are kept apart. What was planned, what probes measured on the live model, what a run wrote
+//! down: all of it is [`Facts`], plain data. A [`Rule`] is a function from facts to findings, one file each, and the
+//! [`Verdict`] puts causes before symptoms. Nothing here knows a tensor, so a rule is tested by writing down facts.
+
+mod facts;
+mod finding;
+mod rule;
+pub mod rules;
+mod verdict;
+
+pub use facts::*;
+pub use finding::*;
+pub use rule::{Kind, Rule, page};
+pub use verdict::{Status, Verdict, judge};

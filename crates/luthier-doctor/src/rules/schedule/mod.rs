@@ -1,0 +1,3 @@
+//! How the learning rate changes over the run.
+
+pub(super) mod scheduler_unit;

@@ -1,0 +1,66 @@
+//! From findings to a verdict.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Facts, Finding, Severity, rules};
+
+/// Version of [`Verdict`] as it is written down.
+const SCHEMA: u32 = 1;
+
+/// The state of what was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing that hurts was found
+    Healthy,
+    /// Something may hurt
+    Suspect,
+    /// Something does
+    Sick,
+}
+
+/// All findings about a subject, causes before symptoms, surest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Version of this structure
+    pub schema: u32,
+    /// What was looked at: `recipe`, `run`, `logs`, `script`
+    pub subject: String,
+    /// What it comes to
+    pub status: Status,
+    /// What could not be looked at, and why, as sentences
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
+    /// What was found
+    pub findings: Vec<Finding>,
+}
+
+/// Lets every rule look at the facts, and sorts what they say.
+pub fn judge(subject: &str, facts: &Facts) -> Verdict {
+    let mut findings: Vec<Finding> = rules::all().iter().flat_map(|rule| (rule.look)(rule, facts)).collect();
+    for finding in &mut findings {
+        finding.line = finding.line.or_else(|| facts.line_of(&finding.place));
+    }
+    sort(&mut findings);
+    let status = status(&findings);
+    Verdict { schema: SCHEMA, subject: subject.into(), status, unseen: Vec::new(), findings }
+}
+
+/// Causes before symptoms; then the worse, then the surer first.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        a.symptom
+            .cmp(&b.symptom)
+            .then(b.severity.cmp(&a.severity))
+            .then(b.confidence.total_cmp(&a.confidence))
+            .then(a.code.cmp(&b.code))
+    });
+}
+
+fn status(findings: &[Finding]) -> Status {
+    match findings.iter().map(|finding| finding.severity).max() {
+        Some(Severity::Error) => Status::Sick,
+        Some(Severity::Warning) => Status::Suspect,
+        _ => Status::Healthy,
+    }
+}
