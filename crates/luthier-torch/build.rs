@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+const SOURCES: [&str; 4] = ["src/shim.cpp", "src/fused.cpp", "src/packed.cpp", "src/dropout.cpp"];
+
 fn main() {
-    println!("cargo::rerun-if-changed=src/shim.cpp");
-    println!("cargo::rerun-if-changed=src/fused.cpp");
+    for file in SOURCES.iter().chain(&["src/guarded.h"]) {
+        println!("cargo::rerun-if-changed={file}");
+    }
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     if let Err(why) = build() {
@@ -45,9 +48,7 @@ fn build() -> Result<(), String> {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", Some(abi.as_str()))
-        .file("src/shim.cpp")
-        .file("src/fused.cpp")
-        .file("src/packed.cpp")
+        .files(SOURCES)
         .try_compile("luthier_torch_shim")
         .map_err(|error| {
             format!(

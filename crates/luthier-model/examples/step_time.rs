@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use luthier_model::{Input, Model, ModelError};
 use luthier_recipe::Arch;
-use luthier_torch::{FlatBuffer, MemoryFormat, autocast, bf16_is_fast, set_threads, threads};
+use luthier_torch::{
+    FlatBuffer, MemoryFormat, SgdStep, autocast, bf16_is_fast, fused_sgd, set_threads, threads,
+};
 use tch::{Device, Kind, Tensor};
 
 const BATCH: i64 = 32;
@@ -27,22 +29,22 @@ fn median(format: MemoryFormat, bf16: bool) -> Result<f64, ModelError> {
     let model = Model::new(Arch::Resnet18, 10, None, 1, Device::Cpu)?;
     let params: Vec<Tensor> = model.trainable().map(|entry| entry.tensor.shallow_clone()).collect();
     let buffer = FlatBuffer::new(&params, format)?;
-    let momentum = buffer.grad().f_zeros_like()?;
+    let momentum = buffer.views(&buffer.data().f_zeros_like()?)?;
     let x = format.apply(&Tensor::f_randn([BATCH, 3, 224, 224], (Kind::Float, Device::Cpu))?)?;
     let x = Input::Pictures(x);
     let labels = Tensor::f_randint(10, [BATCH], (Kind::Int64, Device::Cpu))?;
 
     let mut seconds = Vec::new();
-    for _ in 0..=STEPS {
+    for step in 0..=STEPS {
+        let first = step == 0;
         let start = Instant::now();
         let logits = autocast(Device::Cpu, bf16, || model.forward(&x, true))?;
         logits.cross_entropy_for_logits(&labels).f_backward()?;
-        tch::no_grad(|| -> Result<(), ModelError> {
-            let _ = momentum.shallow_clone().f_mul_scalar_(0.9)?.f_add_(buffer.grad())?;
-            let _ = buffer.data().shallow_clone().f_sub_(&momentum.f_mul_scalar(0.01)?)?;
-            Ok(())
-        })?;
-        buffer.zero_grad()?;
+        let grads: Vec<Tensor> = buffer.grads()?.into_iter().flatten().collect();
+        let step =
+            SgdStep { lr: 0.01, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0, first };
+        fused_sgd(buffer.params(), &grads, Some(&momentum), step)?;
+        buffer.clear_grads()?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     let mut seconds = seconds.split_off(1);

@@ -114,7 +114,7 @@ fn steps(model: &Model, buffer: &FlatBuffer, texts: &[Vec<u32>], bf16: bool) -> 
         let lengths: Vec<i64> = texts.iter().map(|text| text.len() as i64).collect();
         let hidden = Tensor::f_randn([lengths.iter().sum(), 768], (Kind::Float, Device::Cpu))?;
         let labels = Tensor::f_randint(2, [lengths.len() as i64], (Kind::Int64, Device::Cpu))?;
-        buffer.zero_grad()?;
+        buffer.clear_grads()?;
         let start = Instant::now();
         let flow = Flow::packed(hidden, lengths);
         let logits = autocast(Device::Cpu, bf16, || model.run(BLOCKS..BLOCKS + 2, flow, true))?.hidden;

@@ -1,8 +1,8 @@
-//! All parameters of a group in one tensor, all their gradients in another.
+//! All parameters of a group in one tensor.
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{MemoryFormat, TorchError, grad, set_data, set_grad, view_at};
+use crate::{MemoryFormat, TorchError, clear_grad, grad, set_data, view_at};
 
 /// Elements that a parameter's offset is a multiple of: 64 bytes, one cache line and one AVX-512 register. The gaps
 /// hold zeros, which no sum, norm or decay notices.
@@ -31,25 +31,22 @@ impl Slot {
     }
 }
 
-/// One contiguous fp32 tensor that holds the values of a list of parameters, and one that holds their gradients.
+/// One contiguous fp32 tensor that holds the values of a list of parameters.
 ///
-/// The parameters stay what they are, leaves of the graph with their own shapes, but stand on views of these tensors;
-/// so do their `.grad`s, and a backward pass adds to them in place. An update, a norm, an average or an all-reduce of
-/// the whole group is then one vector operation.
-///
-/// Whoever clears a parameter's `.grad` instead of calling [`FlatBuffer::zero_grad`] takes it off the buffer
-/// ([`FlatBuffer::is_attached`] tells).
+/// The parameters stay what they are, leaves of the graph with their own shapes, but stand on views of it: an average or
+/// a broadcast of the whole group is one vector operation. Their gradients are not kept flat: a backward pass would have
+/// to add each to zeros that were written before, which for small batches costs more than the update itself; as it is,
+/// it hands them over.
 #[derive(Debug)]
 pub struct FlatBuffer {
     data: Tensor,
-    grad: Tensor,
     slots: Vec<Slot>,
     params: Vec<Tensor>,
 }
 
 impl FlatBuffer {
     /// Moves the parameters, leaves that want a gradient, onto a new buffer. Their values stay; gradients they have
-    /// are dropped for zeros. 4-D ones are laid out in `format`.
+    /// are dropped. 4-D ones are laid out in `format`.
     ///
     /// # Errors
     /// A parameter is not an fp32 leaf that wants a gradient, is on another device than the first, or is given twice.
@@ -64,15 +61,14 @@ impl FlatBuffer {
             slots.push(slot);
         }
         let data = Tensor::f_zeros([length], (Kind::Float, device))?;
-        let grad = Tensor::f_zeros([length], (Kind::Float, device))?;
         for (param, slot) in params.iter().zip(&slots) {
             let mut value = view_at(&data, slot.offset, &slot.shape, slot.format)?;
             value.f_copy_(&param.f_detach()?)?;
             set_data(param, &value)?;
-            set_grad(param, &view_at(&grad, slot.offset, &slot.shape, slot.format)?)?;
+            clear_grad(param)?;
         }
         let params = params.iter().map(Tensor::shallow_clone).collect();
-        Ok(Self { data, grad, slots, params })
+        Ok(Self { data, slots, params })
     }
 
     /// Values of all parameters, in order, with zeros in the gaps. Writing to it writes the parameters.
@@ -80,9 +76,17 @@ impl FlatBuffer {
         &self.data
     }
 
-    /// Gradients of all parameters, laid out as the values.
-    pub fn grad(&self) -> &Tensor {
-        &self.grad
+    /// The parameters, in the order they were given.
+    pub fn params(&self) -> &[Tensor] {
+        &self.params
+    }
+
+    /// Their gradients; `None` for one that the loss did not depend on.
+    ///
+    /// # Errors
+    /// libtorch refuses, which it has no reason to.
+    pub fn grads(&self) -> Result<Vec<Option<Tensor>>, TorchError> {
+        self.params.iter().map(grad).collect()
     }
 
     /// Where each parameter lies, in the order they were given.
@@ -90,13 +94,12 @@ impl FlatBuffer {
         &self.slots
     }
 
-    /// Sets all gradients to zero, in one fill.
+    /// Drops all gradients: the next backward pass makes new ones.
     ///
     /// # Errors
     /// libtorch refuses, which it has no reason to.
-    pub fn zero_grad(&self) -> Result<(), TorchError> {
-        let _ = self.grad.shallow_clone().f_zero_()?;
-        Ok(())
+    pub fn clear_grads(&self) -> Result<(), TorchError> {
+        self.params.iter().try_for_each(clear_grad)
     }
 
     /// One view per parameter of a tensor that is laid out as [`FlatBuffer::data`]: optimizer state, say, or averaged
@@ -108,20 +111,13 @@ impl FlatBuffer {
         self.slots.iter().map(|slot| view_at(flat, slot.offset, &slot.shape, slot.format)).collect()
     }
 
-    /// Whether every parameter and every `.grad` still stands on this buffer.
+    /// Whether every parameter still stands on this buffer.
     ///
     /// # Errors
     /// libtorch refuses, which it has no reason to.
     pub fn is_attached(&self) -> Result<bool, TorchError> {
-        for ((param, data), grads) in
-            self.params.iter().zip(self.views(&self.data)?).zip(self.views(&self.grad)?)
-        {
-            let Some(grad) = grad(param)? else { return Ok(false) };
-            if param.data_ptr() != data.data_ptr() || grad.data_ptr() != grads.data_ptr() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let views = self.views(&self.data)?;
+        Ok(self.params.iter().zip(views).all(|(param, view)| param.data_ptr() == view.data_ptr()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! libtorch's fused optimizer kernels over flat buffers: SGD, Adam and AdamW in one pass over memory.
+//! libtorch's fused optimizer kernels over lists of tensors: SGD, Adam and AdamW in one pass over memory.
 
 use std::ffi::{c_char, c_void};
 
@@ -7,11 +7,14 @@ use tch::Tensor;
 use crate::TorchError;
 use crate::ffi::taken;
 
+type List = *const *const c_void;
+
 unsafe extern "C" {
     fn luthier_fused_sgd(
-        values: *const c_void,
-        grads: *const c_void,
-        momentum_buffer: *const c_void,
+        values: List,
+        grads: List,
+        momentum_buffers: List,
+        count: usize,
         weight_decay: f64,
         momentum: f64,
         lr: f64,
@@ -20,10 +23,11 @@ unsafe extern "C" {
         first: bool,
     ) -> *mut c_char;
     fn luthier_fused_adam(
-        values: *const c_void,
-        grads: *const c_void,
-        exp_avg: *const c_void,
-        exp_avg_sq: *const c_void,
+        values: List,
+        grads: List,
+        exp_avgs: List,
+        exp_avg_sqs: List,
+        count: usize,
         step: f64,
         lr: f64,
         beta1: f64,
@@ -32,6 +36,41 @@ unsafe extern "C" {
         eps: f64,
         decoupled: bool,
     ) -> *mut c_char;
+    fn luthier_norm(tensors: List, count: usize, norm: *mut f64) -> *mut c_char;
+    fn luthier_scale(tensors: List, count: usize, factor: f64) -> *mut c_char;
+}
+
+/// Pointers to the tensors, for as long as they are borrowed.
+fn list(tensors: &[Tensor]) -> Vec<*const c_void> {
+    tensors.iter().map(|tensor| tensor.as_ptr() as *const c_void).collect()
+}
+
+fn same_count(lists: &[&[Tensor]]) -> Result<usize, TorchError> {
+    let counts: Vec<usize> = lists.iter().map(|list| list.len()).collect();
+    match counts.split_first() {
+        Some((first, rest)) if rest.iter().all(|count| count == first) => Ok(*first),
+        _ => Err(TorchError::Torch(format!("lists of {counts:?} tensors do not go together"))),
+    }
+}
+
+/// L2 norm of all tensors together, which are fp32; added up in double precision.
+///
+/// # Errors
+/// A tensor is not of floats.
+pub fn norm(tensors: &[Tensor]) -> Result<f64, TorchError> {
+    let mut norm = 0.0;
+    // SAFETY: the pointers are to live at::Tensors, as many as said, and the result has a place.
+    taken(unsafe { luthier_norm(list(tensors).as_ptr(), tensors.len(), &raw mut norm) })?;
+    Ok(norm)
+}
+
+/// Multiplies all tensors by one number, in place.
+///
+/// # Errors
+/// libtorch refuses, which it has no reason to.
+pub fn scale(tensors: &[Tensor], factor: f64) -> Result<(), TorchError> {
+    // SAFETY: the pointers are to live at::Tensors, as many as said.
+    taken(unsafe { luthier_scale(list(tensors).as_ptr(), tensors.len(), factor) })
 }
 
 /// The numbers of one SGD update (`torch.optim.SGD`).
@@ -51,25 +90,27 @@ pub struct SgdStep {
     pub first: bool,
 }
 
-/// Updates `values` in place by `grads`; `momentum_buffer` is needed where momentum is not 0. All are flat fp32 tensors
-/// of one length. The weight decay is added to `grads` in place.
+/// Updates `values` in place by `grads`; `momentum_buffers` are needed where momentum is not 0. Lists of fp32 tensors
+/// that agree one by one in shape and layout. The weight decay is added to `grads` in place.
 ///
 /// # Errors
-/// Lengths, types or devices differ.
+/// Lengths of lists or of tensors, types or devices differ.
 pub fn fused_sgd(
-    values: &Tensor,
-    grads: &Tensor,
-    momentum_buffer: Option<&Tensor>,
+    values: &[Tensor],
+    grads: &[Tensor],
+    momentum_buffers: Option<&[Tensor]>,
     step: SgdStep,
 ) -> Result<(), TorchError> {
-    let buffer = momentum_buffer.map_or(std::ptr::null(), |tensor| tensor.as_ptr().cast());
-    let (values, grads) = (values.as_ptr().cast(), grads.as_ptr().cast());
-    // SAFETY: a tch tensor's pointer is to a live at::Tensor; the buffer is one too, or null, which the shim looks for.
+    let count = same_count(&[values, grads, momentum_buffers.unwrap_or(values)])?;
+    let buffers = momentum_buffers.map(list);
+    // SAFETY: the pointers are to live at::Tensors, as many as said; those of the buffers may be null, which the shim
+    // looks for.
     taken(unsafe {
         luthier_fused_sgd(
-            values,
-            grads,
-            buffer,
+            list(values).as_ptr(),
+            list(grads).as_ptr(),
+            buffers.as_ref().map_or(std::ptr::null(), |buffers| buffers.as_ptr()),
+            count,
             step.weight_decay,
             step.momentum,
             step.lr,
@@ -97,24 +138,27 @@ pub struct AdamStep {
     pub decoupled: bool,
 }
 
-/// Updates `values`, `exp_avg` and `exp_avg_sq` in place by `grads`; all are flat fp32 tensors of one length.
+/// Updates `values`, `exp_avgs` and `exp_avg_sqs` in place by `grads`: lists of fp32 tensors that agree one by one in
+/// shape and layout.
 ///
 /// # Errors
-/// Lengths, types or devices differ.
+/// Lengths of lists or of tensors, types or devices differ.
 pub fn fused_adam(
-    values: &Tensor,
-    grads: &Tensor,
-    exp_avg: &Tensor,
-    exp_avg_sq: &Tensor,
+    values: &[Tensor],
+    grads: &[Tensor],
+    exp_avgs: &[Tensor],
+    exp_avg_sqs: &[Tensor],
     step: AdamStep,
 ) -> Result<(), TorchError> {
-    // SAFETY: a tch tensor's pointer is to a live at::Tensor, and the borrows outlive the call.
+    let count = same_count(&[values, grads, exp_avgs, exp_avg_sqs])?;
+    // SAFETY: the pointers are to live at::Tensors, as many as said, and the borrows outlive the call.
     taken(unsafe {
         luthier_fused_adam(
-            values.as_ptr().cast(),
-            grads.as_ptr().cast(),
-            exp_avg.as_ptr().cast(),
-            exp_avg_sq.as_ptr().cast(),
+            list(values).as_ptr(),
+            list(grads).as_ptr(),
+            list(exp_avgs).as_ptr(),
+            list(exp_avg_sqs).as_ptr(),
+            count,
             step.step as f64,
             step.lr,
             step.betas[0],

@@ -3,9 +3,10 @@
 //! - [`autocast`]: bf16 regions on the CPU, CUDA and MPS (tch switches CUDA's only);
 //! - [`channels_last`] and [`view_at`]: memory formats;
 //! - [`set_grad`], [`set_data`]: what a parameter and its gradient stand on;
-//! - [`fused_sgd`], [`fused_adam`]: libtorch's fused update kernels;
+//! - [`dropout`]: a mask that all threads draw;
+//! - [`fused_sgd`], [`fused_adam`], [`norm`], [`scale`]: libtorch's kernels over lists of tensors;
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
-//! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor, their gradients in another;
+//! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
 //!
@@ -15,6 +16,8 @@ mod autocast;
 #[expect(unsafe_code, reason = "a slice over a tensor's memory")]
 mod bytes;
 mod device;
+#[expect(unsafe_code, reason = "as `ffi`, for masks")]
+mod dropout;
 mod error;
 #[expect(unsafe_code, reason = "the one door to C++; every function behind it is safe to call")]
 mod ffi;
@@ -30,9 +33,10 @@ mod threads;
 pub use autocast::{AutocastGuard, autocast, autocast_enabled};
 pub use bytes::bytes_of;
 pub use device::{bf16_is_fast, parse_device};
+pub use dropout::dropout;
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};
-pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd};
+pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use packed::{PackedLinear, Then};

@@ -2,11 +2,10 @@
 //
 // libtorch has these operators for its own compiler and declares no C++ function for them: they are called by name.
 // A libtorch without oneDNN has no kernel behind the names; the call then throws, and the caller does without.
-#include <cstdlib>
-#include <cstring>
-#include <exception>
 #include <optional>
 #include <string_view>
+
+#include "guarded.h"
 
 #include <ATen/core/List.h>
 #include <ATen/core/Tensor.h>
@@ -16,22 +15,11 @@
 
 namespace {
 
-at::Tensor &tensor(void *pointer) { return *static_cast<at::Tensor *>(pointer); }
-
-template <typename F>
-char *guarded(F &&body) noexcept {
-  try {
-    // no gradient comes out of these, and no autocast has to look at them: types are as wanted
-    c10::NoGradGuard no_grad;
-    c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    body();
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("an exception that is not a std::exception");
-  }
-}
+// no gradient comes out of these, and no autocast has to look at them: types are as wanted
+struct Plain {
+  c10::NoGradGuard no_grad;
+  c10::impl::ExcludeDispatchKeyGuard no_autocast{c10::autocast_dispatch_keyset};
+};
 
 using Reorder = at::Tensor(const at::Tensor &, std::optional<int64_t>);
 using Scalars = c10::List<std::optional<at::Scalar>>;
@@ -45,6 +33,7 @@ extern "C" {
 // `weight` is [out, in]; `rows` is how many rows products will have, about.
 char *luthier_pack_linear(void *weight, int64_t rows, void **output) {
   return guarded([&] {
+    const Plain plain;
     static const auto op = c10::Dispatcher::singleton()
                                .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
                                .typed<Reorder>();
@@ -55,6 +44,7 @@ char *luthier_pack_linear(void *weight, int64_t rows, void **output) {
 // `then` is 0 for nothing, 1 for GELU, 2 for GELU by tanh. `bias` may be null.
 char *luthier_packed_linear(void *input, void *weight, void *bias, int32_t then, void **output) {
   return guarded([&] {
+    const Plain plain;
     static const auto op =
         c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<Linear>();
     std::optional<at::Tensor> shift;

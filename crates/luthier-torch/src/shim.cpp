@@ -1,30 +1,13 @@
 // What tch 0.26 lacks: autocast off CUDA, channels_last, setting .grad, thread counts that report errors.
-//
-// No function lets an exception out: it returns a null pointer, or what() in memory that luthier_free releases.
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <exception>
+
+#include "guarded.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 
 namespace {
-
-template <typename F>
-char *guarded(F &&body) noexcept {
-  try {
-    body();
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("an exception that is not a std::exception");
-  }
-}
-
-at::Tensor &tensor(void *pointer) { return *static_cast<at::Tensor *>(pointer); }
 
 // The numbers are the Rust side's: 0 CPU, 1 CUDA, 2 MPS.
 at::DeviceType device_type(int32_t device) {

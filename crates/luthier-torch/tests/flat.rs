@@ -1,6 +1,9 @@
 //! A flat buffer changes where parameters and gradients lie, and nothing else.
 
-use luthier_torch::{FlatBuffer, MemoryFormat, autocast, channels_last, clear_grad, grad, set_grad};
+use luthier_torch::{
+    FlatBuffer, MemoryFormat, SgdStep, autocast, channels_last, fused_sgd, grad, norm, scale, set_data,
+    set_grad,
+};
 use tch::{Device, Kind, Tensor};
 
 /// Numbers that look random and are not: the tests run side by side, and libtorch's generator is the process's.
@@ -33,7 +36,7 @@ fn batches() -> [Tensor; 2] {
 }
 
 #[test]
-fn gradients_of_two_micro_batches_add_up_in_place() {
+fn gradients_of_two_micro_batches_add_up() {
     for format in [MemoryFormat::Contiguous, MemoryFormat::ChannelsLast] {
         for bf16 in [false, true] {
             let (plain, flat) = (parameters(), parameters());
@@ -42,10 +45,14 @@ fn gradients_of_two_micro_batches_add_up_in_place() {
                 let x = format.apply(&x).unwrap();
                 loss(&plain, &x, bf16).backward();
                 loss(&flat, &x, bf16).backward();
-                assert!(buffer.is_attached().unwrap(), "{format:?} bf16 {bf16}: a gradient was replaced");
+                assert!(buffer.is_attached().unwrap(), "{format:?} bf16 {bf16}: a parameter was moved");
             }
-            let views = buffer.views(buffer.grad()).unwrap();
-            for (index, (plain, view)) in plain.iter().zip(&views).enumerate() {
+            let grads: Vec<Tensor> = buffer.grads().unwrap().into_iter().flatten().collect();
+            assert_eq!(grads.len(), plain.len());
+            let square = |one: &Tensor| f64::try_from(one.square().sum(Kind::Double)).unwrap();
+            let whole = grads.iter().map(square).sum::<f64>().sqrt();
+            assert!((norm(&grads).unwrap() - whole).abs() < 1e-6 * whole);
+            for (index, (plain, view)) in plain.iter().zip(&grads).enumerate() {
                 let expected = grad(plain).unwrap().unwrap();
                 let scale = f64::try_from(expected.abs().max()).unwrap();
                 let apart = f64::try_from((&expected - view).abs().max()).unwrap();
@@ -57,8 +64,10 @@ fn gradients_of_two_micro_batches_add_up_in_place() {
                     "{format:?} bf16 {bf16}: parameter {index} off by {apart} of {scale}"
                 );
             }
-            buffer.zero_grad().unwrap();
-            assert_eq!(f64::try_from(grad(&flat[0]).unwrap().unwrap().abs().sum(Kind::Float)).unwrap(), 0.0);
+            scale(&grads, 0.5).unwrap();
+            assert!((norm(&grads).unwrap() - 0.5 * whole).abs() < 1e-6 * whole);
+            buffer.clear_grads().unwrap();
+            assert!(buffer.grads().unwrap().iter().all(Option::is_none));
         }
     }
 }
@@ -84,12 +93,21 @@ fn values_stay_and_one_write_moves_all_handles() {
 }
 
 #[test]
-fn a_cleared_gradient_is_noticed() {
+fn a_parameter_that_was_moved_is_noticed() {
     let params = parameters();
     let buffer = FlatBuffer::new(&params, MemoryFormat::Contiguous).unwrap();
     assert!(buffer.is_attached().unwrap());
-    clear_grad(&params[1]).unwrap();
+    set_data(&params[1], &Tensor::zeros([5], (Kind::Float, Device::Cpu))).unwrap();
     assert!(!buffer.is_attached().unwrap());
+}
+
+#[test]
+fn lists_of_unequal_lengths_are_refused() {
+    let two = [numbers(&[2], 0.0), numbers(&[3], 0.0)];
+    let step =
+        SgdStep { lr: 0.1, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0, first: true };
+    let error = fused_sgd(&two, &two[..1], None, step).unwrap_err();
+    assert!(error.to_string().contains("[2, 1, 2]"), "{error}");
 }
 
 #[test]

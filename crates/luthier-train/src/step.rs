@@ -23,7 +23,7 @@ pub struct Step {
 }
 
 impl Job {
-    /// zero → forward → backward (for each batch) → clip → step, at the groups' rates times `factor`.
+    /// clear → forward → backward (for each batch) → clip → step, at the groups' rates times `factor`.
     pub(crate) fn step(&mut self, update: &Update, number: u64, factor: f64) -> Result<Step, TrainError> {
         let denominator: f64 =
             update.batches.iter().map(|batch| self.runner.objective.denominator(&batch.labels)).sum();
@@ -44,7 +44,7 @@ impl Job {
             denominator,
             count,
         };
-        self.optimizer.zero_grad()?;
+        self.optimizer.clear_grads()?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
             manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));

@@ -43,5 +43,5 @@ pub(crate) fn layout(flow: &Flow) -> Result<&Layout, ModelError> {
 
 /// Dropout, where there is one.
 pub(crate) fn dropped(x: Tensor, rate: f64, train: bool) -> Result<Tensor, ModelError> {
-    Ok(if train && rate > 0.0 { x.f_dropout(rate, true)? } else { x })
+    Ok(if train && rate > 0.0 { luthier_torch::dropout(&x, rate)? } else { x })
 }

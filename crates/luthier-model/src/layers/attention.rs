@@ -137,7 +137,7 @@ impl Attention {
             None => Tensor::f_zeros([1], options)?.f_baddbmm(&q, &k, 0.0, self.scale)?,
         };
         let weights = scores.f_softmax(-1, None)?;
-        let weights = if dropout > 0.0 { weights.f_dropout(dropout, true)? } else { weights };
+        let weights = if dropout > 0.0 { luthier_torch::dropout(&weights, dropout)? } else { weights };
         Ok(weights.f_bmm(&v)?.f_view([count, heads, queries, width])?)
     }
 }

@@ -1,11 +1,11 @@
-//! Optimizers over flat buffers: an update, a clip and a norm are each a few vector operations, whatever the number of
-//! parameters.
+//! Update rules with `torch.optim`'s names, defaults and arithmetic, as fused kernels over lists of parameters. The
+//! parameters of a group and each kind of state lie in one flat buffer.
 
 mod rmsprop;
 
 use luthier_plan::{GroupPlan, TensorPlan};
 use luthier_recipe::Rule;
-use luthier_torch::{AdamStep, FlatBuffer, MemoryFormat, SgdStep, fused_adam, fused_sgd};
+use luthier_torch::{AdamStep, FlatBuffer, MemoryFormat, SgdStep, fused_adam, fused_sgd, norm, scale};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
@@ -17,8 +17,49 @@ struct Group {
     names: Vec<String>,
     lr: f64,
     weight_decay: f64,
-    /// Named flat tensors, laid out as the parameters: `momentum_buffer`, `exp_avg`, …
-    state: Vec<(&'static str, Tensor)>,
+    /// What it remembers: `momentum_buffer`, `exp_avg`, …
+    state: Vec<Memory>,
+}
+
+/// One kind of optimizer state, laid out as the parameters.
+struct Memory {
+    name: &'static str,
+    flat: Tensor,
+    /// Its part of each parameter
+    views: Vec<Tensor>,
+}
+
+impl Memory {
+    fn new(name: &'static str, like: &FlatBuffer) -> Result<Memory, TrainError> {
+        let flat = like.data().f_zeros_like()?;
+        let views = like.views(&flat)?;
+        Ok(Memory { name, flat, views })
+    }
+}
+
+/// What an update works on: parameters that have a gradient, as lists of one length.
+struct Moving {
+    values: Vec<Tensor>,
+    grads: Vec<Tensor>,
+    /// One list per kind of state
+    state: Vec<Vec<Tensor>>,
+}
+
+impl Group {
+    /// As in `torch.optim`, a parameter that the loss did not depend on is left out.
+    fn moving(&self) -> Result<Moving, TrainError> {
+        let state = self.state.iter().map(|_| Vec::new()).collect();
+        let mut moving = Moving { values: Vec::new(), grads: Vec::new(), state };
+        for (at, (value, grad)) in self.flat.params().iter().zip(self.flat.grads()?).enumerate() {
+            let Some(grad) = grad else { continue };
+            moving.values.push(value.shallow_clone());
+            moving.grads.push(grad);
+            for (list, memory) in moving.state.iter_mut().zip(&self.state) {
+                list.extend(memory.views.get(at).map(Tensor::shallow_clone));
+            }
+        }
+        Ok(moving)
+    }
 }
 
 /// An update rule and the groups it moves. Names, defaults and arithmetic are `torch.optim`'s.
@@ -58,7 +99,7 @@ impl Optimizer {
             let flat = FlatBuffer::new(&members, format)?;
             let state = state_names(rule)
                 .iter()
-                .map(|name| Ok((*name, flat.data().f_zeros_like()?)))
+                .map(|name| Memory::new(name, &flat))
                 .collect::<Result<_, TrainError>>()?;
             made.push(Group { flat, names, lr: group.lr, weight_decay: group.weight_decay, state });
         }
@@ -66,21 +107,23 @@ impl Optimizer {
         Ok(Optimizer { rule: rule.clone(), groups: made, rates, steps: 0 })
     }
 
-    /// Sets all gradients to zero.
-    pub fn zero_grad(&self) -> Result<(), TrainError> {
+    /// Drops all gradients.
+    pub fn clear_grads(&self) -> Result<(), TrainError> {
+        Ok(self.groups.iter().try_for_each(|group| group.flat.clear_grads())?)
+    }
+
+    /// All gradients that there are.
+    fn grads(&self) -> Result<Vec<Tensor>, TrainError> {
+        let mut all = Vec::new();
         for group in &self.groups {
-            group.flat.zero_grad()?;
+            all.extend(group.flat.grads()?.into_iter().flatten());
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Global L2 norm of all gradients.
     pub fn grad_norm(&self) -> Result<f64, TrainError> {
-        let mut square = 0.0;
-        for group in &self.groups {
-            square += group.flat.grad().f_norm()?.f_double_value(&[])?.powi(2);
-        }
-        Ok(square.sqrt())
+        Ok(norm(&self.grads()?)?)
     }
 
     /// Scales all gradients by one factor so that a global norm of `norm` becomes at most `max`, as
@@ -90,9 +133,7 @@ impl Optimizer {
         if factor >= 1.0 {
             return Ok(false);
         }
-        for group in &self.groups {
-            let _ = group.flat.grad().shallow_clone().f_mul_scalar_(factor)?;
-        }
+        scale(&self.grads()?, factor)?;
         Ok(true)
     }
 
@@ -106,24 +147,19 @@ impl Optimizer {
         let first = self.steps == 0;
         self.steps += 1;
         for group in &self.groups {
-            let (values, grads, lr) = (group.flat.data(), group.flat.grad(), group.lr * factor);
-            let weight_decay = group.weight_decay;
+            let Moving { values, grads, state } = group.moving()?;
+            let (lr, weight_decay) = (group.lr * factor, group.weight_decay);
             match &self.rule {
                 Rule::SGD { momentum, dampening, nesterov } => {
                     let (momentum, dampening, nesterov) = (*momentum, *dampening, *nesterov);
-                    let buffer = group.state.first().map(|(_, tensor)| tensor);
-                    fused_sgd(
-                        values,
-                        grads,
-                        buffer,
-                        SgdStep { lr, momentum, dampening, nesterov, weight_decay, first },
-                    )?;
+                    let step = SgdStep { lr, momentum, dampening, nesterov, weight_decay, first };
+                    fused_sgd(&values, &grads, state.first().map(Vec::as_slice), step)?;
                 }
                 Rule::Adam { betas, eps } | Rule::AdamW { betas, eps } => {
                     let decoupled = matches!(self.rule, Rule::AdamW { .. });
                     let step =
                         AdamStep { step: self.steps, lr, betas: *betas, eps: *eps, weight_decay, decoupled };
-                    fused_adam(values, grads, &group.state[0].1, &group.state[1].1, step)?;
+                    fused_adam(&values, &grads, &state[0], &state[1], step)?;
                 }
                 Rule::RMSprop { alpha, eps, momentum, centered } => {
                     let numbers = rmsprop::Numbers {
@@ -134,7 +170,12 @@ impl Optimizer {
                         momentum: *momentum,
                         centered: *centered,
                     };
-                    rmsprop::step(values, grads, &group.state, numbers)?;
+                    let names = state_names(&self.rule);
+                    for (at, (value, grad)) in values.iter().zip(&grads).enumerate() {
+                        let views = state.iter().filter_map(|list| list.get(at).map(Tensor::shallow_clone));
+                        let state: Vec<_> = names.iter().copied().zip(views).collect();
+                        rmsprop::step(value, grad, &state, numbers)?;
+                    }
                 }
             }
         }
@@ -160,7 +201,7 @@ impl Optimizer {
     pub fn state(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
         let mut all = Vec::new();
         for (index, group) in self.groups.iter().enumerate() {
-            for (state, flat) in &group.state {
+            for Memory { name: state, flat, .. } in &group.state {
                 let named = self.named(index, flat)?;
                 all.extend(named.into_iter().map(|(name, view)| (format!("{name}.{state}"), view)));
             }
@@ -184,7 +225,8 @@ impl Optimizer {
     /// Name of the first parameter whose gradient is not finite.
     pub fn first_bad_gradient(&self) -> Result<Option<&str>, TrainError> {
         for group in &self.groups {
-            for (position, grad) in group.flat.views(group.flat.grad())?.iter().enumerate() {
+            for (position, grad) in group.flat.grads()?.iter().enumerate() {
+                let Some(grad) = grad else { continue };
                 if !all_finite(grad)? {
                     return Ok(group.names.get(position).map(String::as_str));
                 }

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use crate::TrainError;
 
+#[derive(Clone, Copy)]
 pub(super) struct Numbers {
     pub lr: f64,
     pub weight_decay: f64,
