@@ -137,6 +137,10 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             split,
             balance,
             columns: texts.then_some(columns),
+            target: None,
+            features: None,
+            scale: Scale::None,
+            scale_target: Scale::None,
             header: header.filter(|_| texts),
             tokenizer: tokenizer.filter(|_| texts),
             max_length,
@@ -282,7 +286,10 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
         |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
             arch,
-            weights,
+            weights: Some(weights),
+            layers: None,
+            init: None,
+            output: OutputAct::None,
             config,
             pool,
             freeze,
@@ -296,8 +303,21 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         Just(ClassWeights::Rule(ClassWeightRule::Balanced)),
         prop::collection::vec(positive(), 1..4).prop_map(ClassWeights::Each),
     ];
-    let loss = (share(), class_weights)
-        .prop_map(|(label_smoothing, class_weights)| Loss::CrossEntropy { label_smoothing, class_weights });
+    let input = select(vec![LossInput::Logits, LossInput::Probabilities]);
+    let reduction = select(vec![Reduction::Mean, Reduction::Sum]);
+    let loss = (0..6_u8, share(), class_weights, input, reduction).prop_map(
+        |(kind, share, class_weights, input, reduction)| match kind {
+            0 => {
+                let label_smoothing = if input == LossInput::Logits { share } else { 0.0 };
+                Loss::CrossEntropy { label_smoothing, class_weights, input, reduction }
+            }
+            1 => Loss::Bce { class_weights, input, reduction },
+            2 => Loss::Mse { reduction },
+            3 => Loss::Mae { reduction },
+            4 => Loss::SmoothL1 { beta: share + 0.5, reduction },
+            _ => Loss::Hinge { reduction },
+        },
+    );
     let metric = select(vec![Metric::Loss, Metric::Accuracy]);
     let at_end =
         prop::collection::vec(select(vec![SplitName::Train, SplitName::Valid, SplitName::Test]), 0..3);

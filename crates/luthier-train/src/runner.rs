@@ -33,7 +33,8 @@ impl Runner {
     /// A runner for a plan and the model that was planned.
     pub fn new(plan: Plan, model: Model) -> Result<Self, TrainError> {
         let device = model.device;
-        let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, device);
+        let (classes, outputs) = (plan.data.classes.len(), model.outputs());
+        let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, classes, outputs, device);
         let feed = Feed::new(&plan, device)?;
         let cache = crate::prefix::folder();
         Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache })
