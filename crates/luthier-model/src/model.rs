@@ -151,7 +151,7 @@ impl Model {
         }
         // beginnings that texts have in common are computed once; what comes out is every text's own
         flow = flow.apart()?;
-        if logits {
+        if logits && flow.hidden.kind() != Kind::Float {
             // bf16 logits would cost the loss its digits
             flow.hidden = flow.hidden.f_to_kind(Kind::Float)?;
         }

@@ -4,6 +4,7 @@
 //! a [`Session`] runs it and tells its listeners.
 
 mod answer;
+mod blame;
 pub mod checkpoint;
 mod ema;
 mod error;

@@ -82,10 +82,7 @@ impl Job {
 
     fn bad_loss(&self, batch: &Batch, logits: &Tensor, number: u64) -> Result<TrainError, TrainError> {
         let what = if !finite_start(batch)? {
-            format!(
-                "the input holds numbers that are not finite (first sample of the batch: `{}`)",
-                self.runner.feed.place_of(batch, 0)
-            )
+            self.bad_input(batch)?
         } else if let Some(name) = self.first_bad_weight()? {
             format!("the weight `{name}` holds numbers that are not finite")
         } else {

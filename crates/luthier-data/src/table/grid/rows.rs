@@ -363,7 +363,8 @@ fn most(cells: &[Cell]) -> Kind {
 
 fn complaint(column: &Reading, kind: Kind, cell: Cell) -> String {
     match (cell, kind) {
-        (Cell::Missing, _) => "is empty or not a number".to_owned(),
+        (Cell::Missing, Kind::Numbers) => "is empty or not a number".to_owned(),
+        (Cell::Missing, Kind::Words) => "is empty".to_owned(),
         (Cell::Number(number), Kind::Numbers) => format!("is {number}, which is not finite"),
         (Cell::Number(number), Kind::Words) => format!("is {number}, and most of the column are words"),
         (Cell::Word(code), _) => {
