@@ -20,8 +20,9 @@ pub use order::{bucketed_order, epoch_order};
 pub use picture::{Limits, Picture, PictureError};
 pub use split::{Parts, Shares, SplitError, plain_parts, stratified_parts, stratified_split};
 pub use table::{
-    Column, Counts, DuplicateTexts, Row, RowFault, SharedTexts, Skipped, SplitRows, Table, TableError,
-    TableFormat, TableOptions, duplicate_texts, read_table, read_table_like,
+    Cells, Column, Counts, DuplicateTexts, Features, Grid, GridColumn, GridOptions, Kind, Row, RowFault,
+    SharedTexts, Skipped, SplitRows, Table, TableError, TableFormat, TableOptions, duplicate_texts,
+    read_grid, read_table, read_table_like,
 };
 pub use tokens::{EncodeOptions, Encoded, TextTokenizer, TokensError};
 pub use transforms::{Chain, SampleKey, TransformError};

@@ -50,7 +50,17 @@ fn find(run: &RunDir, which: &WhichCheckpoint, voice: &Voice) -> Result<Checkpoi
     warn_passed(&passed, voice);
     match (which, newest.state.best) {
         (WhichCheckpoint::Best, Some(best)) => {
-            checkpoint::load(&folder.join(checkpoint::folder_name(best.update))).or_call()
+            let path = folder.join(checkpoint::folder_name(best.update));
+            // evaluations may be more frequent than checkpoints
+            if !path.exists() {
+                voice.warn(&format!(
+                    "the best evaluation was after update {}, and no checkpoint was written there: the newest, after \
+                     update {}, is used (`train.checkpoint.every` decides)",
+                    best.update, newest.state.update
+                ));
+                return Ok(newest);
+            }
+            checkpoint::load(&path).or_call()
         }
         _ => Ok(newest),
     }

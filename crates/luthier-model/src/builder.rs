@@ -22,6 +22,9 @@ pub enum Init {
     Uniform(f64),
     /// The same number everywhere
     Constant(f64),
+    /// A random matrix whose rows, or columns where those are fewer, are orthonormal (Saxe et al. 2014), as
+    /// `torch.nn.init.orthogonal_`; a kernel is a matrix of one row per output channel
+    Orthogonal,
 }
 
 /// A place in a [`ParamStore`] below which a layer puts its parameters.
@@ -119,7 +122,21 @@ impl<'a> Builder<'a> {
             Init::Normal(deviation) => tensor.f_normal_(0.0, deviation)?,
             Init::Uniform(bound) => tensor.f_uniform_(-bound, bound)?,
             Init::Constant(value) => tensor.f_fill_(value)?,
+            Init::Orthogonal => orthogonal(shape)?,
         };
         Ok(tensor.f_to_device(self.device)?)
     }
+}
+
+/// Q of the decomposition of a normal matrix, its signs such that it is distributed evenly.
+fn orthogonal(shape: &[i64]) -> Result<Tensor, TorchError> {
+    let rows = shape.first().copied().unwrap_or(1);
+    let columns: i64 = shape.iter().skip(1).product();
+    let tall = rows >= columns;
+    let size = if tall { [rows, columns] } else { [columns, rows] };
+    let normal = Tensor::f_empty(size, (Kind::Float, Device::Cpu))?.f_normal_(0.0, 1.0)?;
+    let (q, r) = Tensor::f_linalg_qr(&normal, "reduced")?;
+    let q = q.f_mul(&r.f_diag(0)?.f_sign()?)?;
+    let q = if tall { q } else { q.f_transpose(0, 1)? };
+    Ok(q.f_contiguous()?.f_view(shape)?)
 }

@@ -24,6 +24,10 @@ pub enum ModelError {
     #[error("a model cannot have {0} classes")]
     #[diagnostic(help("a classifier has one output per class, at least one"))]
     Classes(u64),
+    /// A sequential network without layers
+    #[error("a sequential network has no layers")]
+    #[diagnostic(help("list them in `model.layers`"))]
+    NoLayers,
     /// Dropout out of range
     #[error("a dropout of {0} is no probability below 1")]
     #[diagnostic(help("give a number from 0 up to, but not including, 1"))]
@@ -39,6 +43,17 @@ pub enum ModelError {
     #[error("a batch of pictures has the shape [N, 3, height, width], not {0:?}")]
     #[diagnostic(help("give RGB pictures, at least one, of at least one pixel"))]
     Input(Vec<i64>),
+    /// Samples of another shape than the network was built for
+    #[error(
+        "the network was built for samples of the shape {wanted:?}, and the batch has the shape {found:?}"
+    )]
+    #[diagnostic(help("give it the columns, or the size of pictures, that it was trained on"))]
+    SampleShape {
+        /// Shape of a sample
+        wanted: Vec<i64>,
+        /// Shape of the batch
+        found: Vec<i64>,
+    },
     /// Pictures for a network of texts, or the other way round
     #[error("the architecture computes on {wants}, and was given {given}")]
     #[diagnostic(help(

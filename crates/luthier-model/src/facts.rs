@@ -2,7 +2,7 @@
 
 use luthier_recipe::Arch;
 
-/// Every architecture there is.
+/// Every architecture that has published weights.
 pub const ARCHS: [Arch; 6] =
     [Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0, Arch::Gpt2, Arch::Bert];
 
@@ -15,6 +15,7 @@ pub fn arch_name(arch: Arch) -> &'static str {
         Arch::EfficientnetLite0 => "efficientnet-lite0",
         Arch::Gpt2 => "gpt2",
         Arch::Bert => "bert",
+        Arch::Sequential => "sequential",
     }
 }
 
@@ -29,14 +30,14 @@ pub struct Facts {
     pub std: [f64; 3],
 }
 
-/// What pictures the published ImageNet weights of `arch` were trained on; `None` for architectures of texts.
+/// What pictures the published ImageNet weights of `arch` were trained on; `None` for architectures of texts, and where there are no such weights.
 pub fn facts(arch: Arch) -> Option<Facts> {
     let (mean, std) = match arch {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         // (x - 127) / 128 over 0..255. The package's manual shows ImageNet's mean and deviation, which it took over
         // from another network: with those, a third of the ants and bees are told wrongly, with these, a sixth.
         Arch::EfficientnetLite0 => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
-        Arch::Gpt2 | Arch::Bert => return None,
+        Arch::Gpt2 | Arch::Bert | Arch::Sequential => return None,
     };
     Some(Facts { input_size: 224, mean, std })
 }

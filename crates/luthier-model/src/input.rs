@@ -9,6 +9,8 @@ use crate::ModelError;
 pub enum Input {
     /// `[N, 3, H, W]`, normalised
     Pictures(Tensor),
+    /// Rows of a table, fp32 `[N, features]`
+    Rows(Tensor),
     /// Texts, as ids of their tokens
     Tokens(Tokens),
 }
@@ -40,6 +42,7 @@ impl Input {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Pictures(_) => "pictures",
+            Self::Rows(_) => "rows of a table",
             Self::Tokens(_) => "text",
         }
     }

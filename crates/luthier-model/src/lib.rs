@@ -35,5 +35,5 @@ pub use layout::Layout;
 pub use load::tensor_of;
 pub use model::Model;
 pub use network::{Network, Part};
-pub use spec::Spec;
+pub use spec::{Shape, Spec, Stack};
 pub use store::{Entry, ParamStore};

@@ -97,7 +97,7 @@ impl Model {
 
     /// The architecture whose tensors the file has more of than of this one's: the largest share counts.
     fn better_fit(&self, weights: &Weights) -> Result<Option<Arch>, ModelError> {
-        let own = share(self.store.entries(), self.head, weights);
+        let own = share(self.store.entries(), &self.head, weights);
         let mut best = (own, None);
         for candidate in ARCHS.into_iter().filter(|&candidate| candidate != self.arch) {
             let mut store = ParamStore::default();

@@ -25,10 +25,11 @@ pub struct Model {
     /// Its parameters and buffers
     pub store: ParamStore,
     /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`
-    pub head: &'static str,
+    pub head: String,
     /// Where its tensors are
     pub device: Device,
     classes: i64,
+    outputs: i64,
     pool: Option<Pool>,
     pub(crate) text: Option<TextConfig>,
     switches: Arc<Switches>,
@@ -98,7 +99,9 @@ impl Model {
         let net = arch::build(arch, place, outputs, options)?;
         let pool = arch.reads_text().then(|| options.pool.unwrap_or(pool::own(arch)));
         let text = options.text.clone();
-        Ok(Self { arch, net, store, head: arch::head(arch), device, classes: outputs, pool, text, switches })
+        let classes = outputs;
+        let (outputs, head) = net.outputs().unwrap_or_else(|| (classes, arch::head(arch).to_owned()));
+        Ok(Self { arch, net, store, head, device, classes, outputs, pool, text, switches })
     }
 
     /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
@@ -148,7 +151,7 @@ impl Model {
         }
         // beginnings that texts have in common are computed once; what comes out is every text's own
         flow = flow.apart()?;
-        if logits {
+        if logits && flow.hidden.kind() != Kind::Float {
             // bf16 logits would cost the loss its digits
             flow.hidden = flow.hidden.f_to_kind(Kind::Float)?;
         }
@@ -165,7 +168,12 @@ impl Model {
         Ok(self.net.next_tokens(&flow, train)?.f_to_kind(Kind::Float)?)
     }
 
-    /// Number of classes.
+    /// Numbers that it gives of each sample: one for each class, unless the layers of a recipe say otherwise.
+    pub fn outputs(&self) -> i64 {
+        self.outputs
+    }
+
+    /// Number of classes, or of target columns.
     pub fn classes(&self) -> i64 {
         self.classes
     }

@@ -57,6 +57,12 @@ pub trait Network: Send {
     /// The shape of `flow` does not fit.
     fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError>;
 
+    /// Numbers that its last part gives of each sample, and the layer that makes them; `None` where that is one for each
+    /// class, made by the architecture's head.
+    fn outputs(&self) -> Option<(i64, String)> {
+        None
+    }
+
     /// What [`Network::begin`] gives to scores of each token's successor, `[total, vocabulary]`, without the classifier.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What is to be built.
 
-use luthier_recipe::{Arch, Pool};
+use luthier_recipe::{Arch, Init, Layer, OutputAct, Pool};
 use serde_json::Value;
 
 use crate::arch::{self, Options};
@@ -21,17 +21,53 @@ pub struct Spec {
     pub config: Option<Value>,
     /// What of a text the head reads; the architecture's own if `None`
     pub pool: Option<Pool>,
+    /// The layers of a sequential network
+    pub stack: Option<Stack>,
+}
+
+/// The layers of a sequential network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// What it is given
+    pub input: Shape,
+    /// Its layers, in order
+    pub layers: Vec<Layer>,
+    /// How linear layers and convolutions start
+    pub init: Init,
+    /// What comes after the last layer
+    pub output: OutputAct,
+}
+
+/// The shape of one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A row of so many numbers
+    Row(i64),
+    /// A picture: channels, height, width
+    Picture(i64, i64, i64),
 }
 
 impl Spec {
     /// All else is the architecture's own.
     pub fn new(arch: Arch, classes: u64) -> Self {
-        Self { arch, classes, dropout: None, config: None, pool: None }
+        Self { arch, classes, dropout: None, config: None, pool: None, stack: None }
     }
 
-    /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it.
-    pub fn of(asked: &luthier_recipe::Model, classes: u64, config: Option<Value>) -> Self {
-        Self { arch: asked.arch, classes, dropout: asked.dropout, config, pool: asked.pool }
+    /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it. `classes` is the number of target
+    /// columns for a regression, `input` the shape of a sample where the layers are the recipe's.
+    pub fn of(
+        asked: &luthier_recipe::Model,
+        classes: u64,
+        config: Option<Value>,
+        input: Option<Shape>,
+    ) -> Self {
+        let stack = input.zip(asked.layers.as_ref()).map(|(input, layers)| Stack {
+            input,
+            layers: layers.clone(),
+            init: asked.init.unwrap_or_default(),
+            output: asked.output,
+        });
+        Self { arch: asked.arch, classes, dropout: asked.dropout, config, pool: asked.pool, stack }
     }
 
     /// What a network is built with.
@@ -53,6 +89,12 @@ impl Spec {
             Some(rate) => text.map(|text| text.with_dropout(rate)),
             None => text,
         };
-        Ok(Options { dropout: self.dropout, whole_depth: false, text, pool: self.pool })
+        Ok(Options {
+            dropout: self.dropout,
+            whole_depth: false,
+            text,
+            pool: self.pool,
+            stack: self.stack.clone(),
+        })
     }
 }

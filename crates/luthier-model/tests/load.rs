@@ -53,7 +53,7 @@ fn a_head_for_other_classes_stays_random() {
         assert_eq!(report.matched + head.len(), model.store.entries().len());
         assert!(report.missing.is_empty() && report.unexpected.is_empty() && report.wrong_shape.is_empty());
         for (name, tensor) in model.state() {
-            if !name.starts_with(model.head) {
+            if !name.starts_with(model.head.as_str()) {
                 assert_eq!(tensor, common::value(&name, &tensor.size()), "{arch:?} {name}");
             }
         }

@@ -201,7 +201,7 @@ fn a_config_that_disagrees_with_the_weights_names_its_key() {
         assert_eq!(before, after, "nothing was copied");
     }
     // a head for other classes is no disagreement, but a checkpoint's must fit
-    let spec = Spec { classes: 5, ..Spec::of(&recipe(Arch::Gpt2, None), 5, config(Arch::Gpt2)) };
+    let spec = Spec { classes: 5, ..Spec::of(&recipe(Arch::Gpt2, None), 5, config(Arch::Gpt2), None) };
     let mut model = Model::build(&spec, 1, Device::Cpu).unwrap();
     assert_eq!(model.load(&file(Arch::Gpt2), &[]).unwrap().head, ["score.weight"]);
     let error = model.load_strict(&file(Arch::Gpt2)).unwrap_err();
@@ -228,7 +228,10 @@ fn weights_of_another_architecture_are_told_as_such() {
 fn recipe(arch: Arch, config: Option<&str>) -> luthier_recipe::Model {
     luthier_recipe::Model {
         arch,
-        weights: "none".into(),
+        weights: Some("none".into()),
+        layers: None,
+        init: None,
+        output: luthier_recipe::OutputAct::None,
         config: config.map(str::to_owned),
         pool: None,
         freeze: Vec::new(),

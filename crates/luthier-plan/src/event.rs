@@ -80,8 +80,10 @@ pub enum Event {
         at: Position,
         /// Mean training loss over all samples of the epoch, as they were seen
         loss: f64,
-        /// Share of right answers over all samples of the epoch, as they were seen (augmented, weights moving)
-        accuracy: f64,
+        /// Share of right answers over all samples of the epoch, as they were seen (augmented, weights moving); `None`
+        /// for a regression
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accuracy: Option<f64>,
         /// Wall time of the epoch's updates
         seconds: f64,
     },
@@ -116,7 +118,7 @@ pub struct StepEnd {
     pub at: Position,
     /// Mean loss over the samples of the update (true denominator, accumulation included)
     pub loss: f64,
-    /// Right answers among them
+    /// Right answers among them; 0 for a regression
     pub correct: u64,
     /// Samples in the update
     pub count: u64,
@@ -141,14 +143,22 @@ pub struct EvalEnd {
     pub split: String,
     /// Mean loss over the samples
     pub loss: f64,
-    /// Share of right answers
-    pub accuracy: f64,
+    /// Share of right answers; `None` for a regression
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Share of the targets' variance that is explained, 1 − squared errors / squared distances from the mean, mean over
+    /// the target columns; `None` for classes, and where a target does not vary in the split
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// Mean absolute error in the targets' own units, mean over the target columns; `None` for classes
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
     /// Samples
     pub count: u64,
     /// A quick look at some of the samples, always the same ones; not what decides which weights are best
     #[serde(default)]
     pub estimate: bool,
-    /// `confusion[truth][guess]`: counts
+    /// `confusion[truth][guess]`: counts; empty for a regression
     pub confusion: Vec<Vec<u64>>,
     /// Wall time
     pub seconds: f64,

@@ -12,6 +12,7 @@ mod plan;
 mod resolve;
 pub mod schedule;
 pub mod stages;
+mod table;
 
 pub use error::PlanError;
 pub use event::*;
@@ -19,3 +20,4 @@ pub use pattern::Patterns;
 pub use plan::*;
 pub use resolve::{Machine, length, resolve};
 pub use schedule::Plateau;
+pub use table::*;

@@ -3,6 +3,8 @@
 use luthier_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
+use crate::TablePlan;
+
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
 
@@ -19,6 +21,9 @@ pub struct Plan {
     pub data: DataPlan,
     /// What becomes of texts; `None` for pictures
     pub text: Option<TextPlan>,
+    /// What becomes of the columns of a table; `None` for pictures and texts
+    #[serde(default)]
+    pub table: Option<TablePlan>,
     /// Parameters
     pub model: ModelPlan,
     /// Optimizer groups, in order; parameters that no pattern matches come first
@@ -44,7 +49,7 @@ pub struct Plan {
 /// Files and labels of every split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataPlan {
-    /// Class names in label order
+    /// Class names in label order; none for a regression
     pub classes: Vec<String>,
     /// Splits: `train`, then `valid` and `test` where there are such
     pub splits: Vec<SplitPlan>,
@@ -86,7 +91,7 @@ impl SplitPlan {
 pub struct Sample {
     /// Path below the split's folder, with forward slashes; of a table, the number of the line, counted from 1
     pub path: String,
-    /// Class index
+    /// Class index; 0 for a regression
     pub label: u32,
 }
 

@@ -47,6 +47,7 @@ pub fn resolve(
         base: base.into(),
         data,
         text,
+        table: None,
         model,
         groups,
         stages,
@@ -83,8 +84,7 @@ pub fn length(train: &Train, samples: u64) -> Result<Length, PlanError> {
 }
 
 fn class_weights(loss: &Loss, classes: &[String], train: &SplitPlan) -> Result<Vec<f64>, PlanError> {
-    let Loss::CrossEntropy { class_weights, .. } = loss;
-    match class_weights {
+    match loss.class_weights().unwrap_or(&ClassWeights::Rule(ClassWeightRule::None)) {
         ClassWeights::Rule(ClassWeightRule::None) => Ok(Vec::new()),
         ClassWeights::Rule(ClassWeightRule::Balanced) => {
             let mut counts = vec![0u64; classes.len()];

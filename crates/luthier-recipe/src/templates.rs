@@ -29,5 +29,10 @@ pub fn templates() -> &'static [Template] {
             summary: "fine-tune a pretrained language model into a classifier of texts",
             text: include_str!("../templates/text-classification.toml"),
         },
+        Template {
+            name: "table",
+            summary: "train a network of your own layers on a table of numbers and words",
+            text: include_str!("../templates/table.toml"),
+        },
     ]
 }

@@ -168,6 +168,98 @@ epochs = 5
 batch_size = 8
 "#;
 
+/// A sound recipe over a table of numbers and words.
+const ROWS: &str = r#"name = "iris"
+task = "classification"
+
+[data]
+format = "csv"
+path = "iris.csv"
+target = "species"
+split = { valid = 0.2 }
+
+[model]
+arch = "sequential"
+layers = [{ linear = 64 }, { act = "relu" }, { dropout = 0.1 }, { linear = "classes" }]
+init = { weights = "he_normal", bias = 0.0 }
+
+[loss]
+type = "cross_entropy"
+
+[optim]
+type = "Adam"
+lr = 0.01
+
+[train]
+epochs = 5
+batch_size = 8
+"#;
+
+/// Faults of tables of numbers and words and of layers, by what is replaced in [`ROWS`].
+const ROW_FAULTS: &[(&str, &str, &str)] = &[
+    ("no target", "target = \"species\"\n", ""),
+    ("several classes", "target = \"species\"", "target = [\"species\", \"kind\"]"),
+    (
+        "a target twice",
+        "classification\"\n\n[data]\nformat = \"csv\"\npath = \"iris.csv\"\ntarget = \"species\"",
+        "regression\"\n\n[data]\nformat = \"csv\"\npath = \"iris.csv\"\ntarget = [\"a\", \"a\"]",
+    ),
+    ("rows from a folder", "format = \"csv\"", "format = \"image-folder\""),
+    (
+        "a number of a JSON line",
+        "format = \"csv\"\npath = \"iris.csv\"\ntarget = \"species\"",
+        "format = \"jsonl\"\npath = \"iris.jsonl\"\ntarget = 4",
+    ),
+    ("columns of texts", "target =", "columns = { label = 0, text = 1 }\ntarget ="),
+    ("scaled classes", "target =", "scale_target = \"minmax\"\ntarget ="),
+    ("unknown scale", "target =", "scale = \"standardise\"\ntarget ="),
+    ("no features", "target =", "features = []\ntarget ="),
+    ("a regression of classes", "task = \"classification\"", "task = \"regression\""),
+    ("another architecture", "arch = \"sequential\"", "arch = \"resnet18\""),
+    (
+        "no layers",
+        "layers = [{ linear = 64 }, { act = \"relu\" }, { dropout = 0.1 }, { linear = \"classes\" }]\n",
+        "",
+    ),
+    (
+        "an empty list of layers",
+        "[{ linear = 64 }, { act = \"relu\" }, { dropout = 0.1 }, { linear = \"classes\" }]",
+        "[]",
+    ),
+    ("unknown activation", "act = \"relu\"", "act = \"rellu\""),
+    ("unknown layer", "{ dropout = 0.1 }", "{ droput = 0.1 }"),
+    ("two layers in one", "{ linear = 64 }, { act = \"relu\" }", "{ linear = 64, act = \"relu\" }"),
+    ("no layer", "{ dropout = 0.1 }", "{ batch_norm = false }"),
+    ("an option of another layer", "{ dropout = 0.1 }", "{ dropout = 0.1, kernel = 3 }"),
+    ("a layer of no width", "linear = 64", "linear = 0"),
+    ("an unknown width", "\"classes\"", "\"class\""),
+    ("targets of classes", "\"classes\"", "\"targets\""),
+    ("unknown start", "he_normal", "he_norm"),
+    ("a start without its number", "he_normal", "normal"),
+    ("a number of another start", "\"he_normal\"", "\"he_normal\", std = 0.1"),
+    ("unknown loss", "cross_entropy", "crossentropy"),
+    (
+        "smoothed probabilities",
+        "type = \"cross_entropy\"",
+        "type = \"cross_entropy\"\ninput = \"probabilities\"\nlabel_smoothing = 0.1",
+    ),
+    ("r2 of classes", "batch_size = 8", "batch_size = 8\n[eval]\nmetric = \"r2\""),
+];
+
+#[test]
+fn faults_of_rows_and_layers() {
+    let messages = messages(ROW_FAULTS.iter().map(|(why, old, new)| {
+        assert_eq!(ROWS.matches(old).count(), 1, "`{old}` is not there exactly once");
+        (*why, ROWS.replace(old, new))
+    }));
+    insta::assert_snapshot!("row_messages", messages);
+    let layers = SOUND
+        .replace("weights = \"none\"", "weights = \"none\"\nlayers = [{ linear = 3 }]\noutput = \"relu\"");
+    let no_weights = SOUND.replace("weights = \"none\"\n", "");
+    let others = [("layers of a named architecture", layers), ("no weights", no_weights)];
+    insta::assert_snapshot!("layer_messages", self::messages(others.into_iter()));
+}
+
 /// Faults of tables, splits and stages, by what is replaced in [`TEXTS`].
 const TEXT_FAULTS: &[(&str, &str, &str)] = &[
     ("pictures from a table", "text-classification", "image-classification"),

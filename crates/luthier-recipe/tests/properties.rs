@@ -137,6 +137,10 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             split,
             balance,
             columns: texts.then_some(columns),
+            target: None,
+            features: None,
+            scale: Scale::None,
+            scale_target: Scale::None,
             header: header.filter(|_| texts),
             tokenizer: tokenizer.filter(|_| texts),
             max_length,
@@ -282,7 +286,10 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
         |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
             arch,
-            weights,
+            weights: Some(weights),
+            layers: None,
+            init: None,
+            output: OutputAct::None,
             config,
             pool,
             freeze,
@@ -296,8 +303,21 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         Just(ClassWeights::Rule(ClassWeightRule::Balanced)),
         prop::collection::vec(positive(), 1..4).prop_map(ClassWeights::Each),
     ];
-    let loss = (share(), class_weights)
-        .prop_map(|(label_smoothing, class_weights)| Loss::CrossEntropy { label_smoothing, class_weights });
+    let input = select(vec![LossInput::Logits, LossInput::Probabilities]);
+    let reduction = select(vec![Reduction::Mean, Reduction::Sum]);
+    let loss = (0..6_u8, share(), class_weights, input, reduction).prop_map(
+        |(kind, share, class_weights, input, reduction)| match kind {
+            0 => {
+                let label_smoothing = if input == LossInput::Logits { share } else { 0.0 };
+                Loss::CrossEntropy { label_smoothing, class_weights, input, reduction }
+            }
+            1 => Loss::Bce { class_weights, input, reduction },
+            2 => Loss::Mse { reduction },
+            3 => Loss::Mae { reduction },
+            4 => Loss::SmoothL1 { beta: share + 0.5, reduction },
+            _ => Loss::Hinge { reduction },
+        },
+    );
     let metric = select(vec![Metric::Loss, Metric::Accuracy]);
     let at_end =
         prop::collection::vec(select(vec![SplitName::Train, SplitName::Valid, SplitName::Test]), 0..3);
@@ -307,8 +327,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let seed = prop_oneof![0..9_u64, Just(i64::MAX as u64)];
     let task = select(vec![Task::ImageClassification, Task::TextClassification]);
     let data = task.prop_flat_map(|task| data(task == Task::TextClassification).prop_map(move |d| (task, d)));
-    ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), (train(), eval)).prop_map(
-        |(name, seed, (task, data), model, (loss, optim, schedule), (train, eval))| Recipe {
+    let as_it_is = ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), (train(), eval))
+        .prop_map(|(name, seed, (task, data), model, (loss, optim, schedule), (train, eval))| Recipe {
             name,
             task,
             seed,
@@ -320,8 +340,118 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             stages: stages(&train),
             train,
             eval,
+        });
+    (as_it_is, prop::option::of(rows())).prop_map(|(recipe, rows)| match rows {
+        Some(rows) => rows.put(recipe),
+        None => recipe,
+    })
+}
+
+/// What a recipe over a table of numbers and words has of its own.
+#[derive(Debug, Clone)]
+struct Rows {
+    regression: bool,
+    target: Column,
+    features: Option<Vec<Column>>,
+    scales: (Scale, Scale),
+    layers: Vec<Layer>,
+    init: Init,
+    output: OutputAct,
+}
+
+fn rows() -> impl Strategy<Value = Rows> {
+    let column = || prop_oneof![(0..99_u64).prop_map(Column::Index), text().prop_map(Column::Name)];
+    let scale = || select(vec![Scale::None, Scale::Standardize, Scale::Minmax]);
+    let features = prop::option::of(prop::collection::vec(column(), 1..4));
+    let init = prop_oneof![
+        Just(Init::default()),
+        positive().prop_map(|std| Init { weights: WeightInit::Normal, std: Some(std), ..Init::default() }),
+        share().prop_map(|value| Init {
+            weights: WeightInit::Constant,
+            value: Some(-value),
+            bias: BiasInit::Number(value),
+            ..Init::default()
+        }),
+    ];
+    let output = select(vec![OutputAct::None, OutputAct::Sigmoid, OutputAct::Softmax, OutputAct::Elu]);
+    let scales = (scale(), scale());
+    let layers = prop::collection::vec(layer(), 1..5);
+    (any::<bool>(), column(), features, scales, layers, init, output).prop_map(
+        |(regression, target, features, scales, layers, init, output)| Rows {
+            regression,
+            target,
+            features,
+            scales,
+            layers,
+            init,
+            output,
         },
     )
+}
+
+fn layer() -> impl Strategy<Value = Layer> {
+    let none = Layer::default;
+    let act = select(vec![Act::Relu, Act::LeakyRelu, Act::Gelu, Act::Softmax, Act::Identity]);
+    prop_oneof![
+        (count(), prop::option::of(any::<bool>())).prop_map(move |(n, bias)| Layer {
+            linear: Some(Width::Outputs(n)),
+            bias,
+            ..none()
+        }),
+        act.prop_map(move |act| Layer { act: Some(act), ..none() }),
+        share().prop_map(move |rate| Layer { dropout: Some(rate), ..none() }),
+        Just(Layer { batch_norm: Some(true), ..none() }),
+        Just(Layer { layer_norm: Some(true), ..none() }),
+        (count(), prop::option::of(count()), prop::option::of(0..9_u64)).prop_map(
+            move |(conv, kernel, padding)| Layer {
+                conv: Some(conv),
+                kernel,
+                stride: kernel,
+                padding,
+                ..none()
+            }
+        ),
+        Just(Layer { max_pool: Some(2), ..none() }),
+        Just(Layer { unflatten: Some([1, 28, 28]), ..none() }),
+    ]
+}
+
+impl Rows {
+    fn put(self, recipe: Recipe) -> Recipe {
+        let Rows { regression, target, features, scales, layers, init, output } = self;
+        let (task, scale_target, loss) = if regression {
+            (Task::Regression, scales.1, Loss::Mse { reduction: recipe.loss.reduction() })
+        } else {
+            (Task::Classification, Scale::None, recipe.loss)
+        };
+        let data = Data {
+            format: DataFormat::Csv,
+            target: Some(if regression { Target::Several(vec![target]) } else { Target::One(target) }),
+            features,
+            scale: scales.0,
+            scale_target,
+            columns: None,
+            tokenizer: None,
+            pad_token: None,
+            length_buckets: false,
+            exclude: Vec::new(),
+            transform: None,
+            balance: if regression { Balance::None } else { recipe.data.balance },
+            ..recipe.data
+        };
+        let model = Model {
+            arch: Arch::Sequential,
+            weights: None,
+            layers: Some(layers),
+            init: Some(init),
+            output,
+            config: None,
+            pool: None,
+            ..recipe.model
+        };
+        let metric = if regression { Metric::R2 } else { recipe.eval.metric };
+        Recipe { task, data, loss, model, eval: Eval { metric, ..recipe.eval }, ..recipe }
+    }
 }
 
 /// Two stages that go with a training table, where it can be cut in two.

@@ -19,7 +19,7 @@ fn values_are_typed_as_the_key_wants_them() {
     assert_eq!(set(&["name=a=b"]).recipe.name, "a=b");
     assert_eq!(set(&["name=\"quoted\""]).recipe.name, "quoted");
     assert_eq!(set(&["data.train=/a b/c"]).recipe.data.source().to_str(), Some("/a b/c"));
-    assert_eq!(set(&["model.weights=none"]).recipe.model.weights, "none");
+    assert_eq!(set(&["model.weights=none"]).recipe.model.weights(), "none");
     assert_eq!(set(&["model.arch=resnet50"]).recipe.model.arch, Arch::Resnet50);
     assert_eq!(set(&["data.format=image-folder"]).recipe.data.format, DataFormat::ImageFolder);
     assert_eq!(set(&["model.freeze=[\"layer1.*\", 'bn1.*']"]).recipe.model.freeze, ["layer1.*", "bn1.*"]);

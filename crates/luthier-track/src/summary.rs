@@ -53,8 +53,15 @@ pub struct EvalSummary {
     pub epochs: f64,
     /// Mean loss
     pub loss: f64,
-    /// Share of right answers
-    pub accuracy: f64,
+    /// Share of right answers; none for a regression
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Share of the targets' variance that a regression explains
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// Mean absolute error of a regression, in the targets' own units
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
 }
 
 /// A run on one line.
@@ -68,6 +75,8 @@ pub fn summary(run: &RunDir) -> Result<RunSummary, TrackError> {
         epochs: eval.at.epochs,
         loss: eval.loss,
         accuracy: eval.accuracy,
+        r2: eval.r2,
+        mae: eval.mae,
     };
     Ok(RunSummary {
         name: run.name(),

@@ -15,7 +15,7 @@ pub enum TrainError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Split(#[from] luthier_data::SplitError),
-    /// A table of texts stands in the way
+    /// A table stands in the way
     #[error(transparent)]
     #[diagnostic(transparent)]
     Table(#[from] luthier_data::TableError),

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use luthier_plan::{EvalEnd, Position};
-use tch::{Kind, Tensor};
 
 use crate::TrainError;
-use crate::feed::Batches;
+use crate::answer::rows;
+use crate::feed::{Batch, Batches};
 use crate::job::Job;
+use crate::regress::{Estimate, scores};
 use crate::runner::Runner;
 
 /// What the model says about one sample.
@@ -21,7 +22,7 @@ pub struct Answer {
     pub guess: u32,
     /// Probability of each class
     pub probabilities: Vec<f32>,
-    /// Loss of the sample, label smoothing and class weights left out
+    /// −log of the right class's probability
     pub loss: f32,
 }
 
@@ -29,8 +30,10 @@ pub struct Answer {
 pub struct Evaluation {
     /// The event to tell; its position is filled in by the session
     pub summary: EvalEnd,
-    /// Every sample
+    /// Every sample, where there are classes
     pub answers: Vec<Answer>,
+    /// Every sample of a regression
+    pub estimates: Vec<Estimate>,
     /// Samples that could not be read: path and reason
     pub skipped: Vec<(String, String)>,
 }
@@ -53,6 +56,16 @@ impl Job {
     }
 }
 
+/// What an evaluation has added up to.
+struct Tally {
+    loss: f64,
+    denominator: f64,
+    correct: u64,
+    confusion: Vec<Vec<u64>>,
+    answers: Vec<Answer>,
+    estimates: Vec<Estimate>,
+}
+
 impl Runner {
     /// Evaluates a split.
     pub fn evaluate(&self, split: &str) -> Result<Evaluation, TrainError> {
@@ -72,59 +85,68 @@ impl Runner {
     ) -> Result<Evaluation, TrainError> {
         let began = Instant::now();
         let classes = self.plan.data.classes.len();
-        let mut confusion = vec![vec![0u64; classes]; classes];
-        let (mut loss, mut denominator, mut correct) = (0.0, 0.0, 0u64);
-        let (mut answers, mut skipped) = (Vec::new(), Vec::new());
+        let mut tally = Tally {
+            loss: 0.0,
+            denominator: 0.0,
+            correct: 0,
+            confusion: vec![vec![0; classes]; classes],
+            answers: Vec::new(),
+            estimates: Vec::new(),
+        };
+        let mut skipped = Vec::new();
         while let Some(update) = batches.next_update(1)? {
             skipped.extend(update.skipped);
             for batch in &update.batches {
-                let logits = self.forward(batch, false)?;
-                let labels = Tensor::from_slice(&batch.labels).to_device(self.device);
-                loss += self.objective.sum(&logits, &labels)?.f_double_value(&[])?;
-                denominator += self.objective.denominator(&batch.labels);
-                for (row, (label, probabilities)) in
-                    batch.labels.iter().zip(probabilities(&logits)?).enumerate()
-                {
-                    let (label, guess) = (*label as u32, argmax(&probabilities));
-                    confusion[label as usize][guess as usize] += 1;
-                    correct += u64::from(label == guess);
-                    let own = -probabilities[label as usize].max(f32::MIN_POSITIVE).ln();
-                    let path = batches.place_of(batch.indices[row]);
-                    answers.push(Answer { path, label, guess, probabilities, loss: own });
-                }
+                self.ask(batch, &batches, &mut tally)?;
             }
         }
-        let count = answers.len() as u64;
+        let count = (tally.answers.len() + tally.estimates.len()) as u64;
+        let (r2, mae) = scores(&tally.estimates);
         let summary = EvalEnd {
             at: Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 },
             split: split.into(),
-            loss: loss / denominator,
-            accuracy: correct as f64 / count as f64,
+            loss: tally.loss / tally.denominator,
+            accuracy: (classes > 0).then(|| tally.correct as f64 / count as f64),
+            r2,
+            mae,
             count,
             estimate,
-            confusion,
+            confusion: tally.confusion,
             seconds: began.elapsed().as_secs_f64(),
         };
-        Ok(Evaluation { summary, answers, skipped })
+        Ok(Evaluation { summary, answers: tally.answers, estimates: tally.estimates, skipped })
     }
-}
 
-/// Softmax of logits [N, classes], row by row.
-pub fn probabilities(logits: &Tensor) -> Result<Vec<Vec<f32>>, TrainError> {
-    let rows = logits.f_softmax(-1, Kind::Float)?.f_to_device(tch::Device::Cpu)?;
-    let (count, classes) = rows.size2()?;
-    let mut flat = vec![0f32; (count * classes) as usize];
-    rows.f_contiguous()?.f_copy_data(&mut flat, (count * classes) as usize)?;
-    Ok(flat.chunks(classes.max(1) as usize).map(<[f32]>::to_vec).collect())
-}
-
-/// Index of the largest; the first of equals, as `torch.argmax` on a row of finite numbers.
-pub fn argmax(row: &[f32]) -> u32 {
-    let mut best = 0;
-    for (index, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = index;
+    fn ask(&self, batch: &Batch, batches: &Batches, tally: &mut Tally) -> Result<(), TrainError> {
+        let outputs = self.forward(batch, false)?;
+        let truth = batch.truth(self.device)?;
+        tally.loss += self.objective.sum(&outputs, &truth)?.f_double_value(&[])?;
+        tally.denominator += self.objective.denominator(&batch.labels);
+        let place =
+            |row: usize| batch.indices.get(row).map(|index| batches.place_of(*index)).unwrap_or_default();
+        if let Some(table) = self.plan.table.as_ref().filter(|table| !table.targets.is_empty()) {
+            for (row, (truth, value)) in rows(&truth)?.iter().zip(rows(&outputs)?).enumerate() {
+                tally.estimates.push(Estimate::new(place(row), truth, &value, &table.targets));
+            }
+            return Ok(());
         }
+        let guesses = Vec::<i64>::try_from(&self.objective.guesses(&outputs)?)?;
+        let probabilities = rows(&self.objective.probabilities(&outputs)?)?;
+        for (row, ((label, guess), probabilities)) in
+            batch.labels.iter().zip(guesses).zip(probabilities).enumerate()
+        {
+            let (label, guess) = (*label as u32, guess as u32);
+            // a model may have outputs that stand for no class
+            if let Some(count) =
+                tally.confusion.get_mut(label as usize).and_then(|row| row.get_mut(guess as usize))
+            {
+                *count += 1;
+            }
+            tally.correct += u64::from(label == guess);
+            let own = probabilities.get(label as usize).copied().unwrap_or(0.0);
+            let loss = -own.max(f32::MIN_POSITIVE).ln();
+            tally.answers.push(Answer { path: place(row), label, guess, probabilities, loss });
+        }
+        Ok(())
     }
-    best as u32
 }

@@ -3,6 +3,8 @@
 //! [`prepare`] turns a recipe into a plan and a model; a [`Runner`] is both with the data; a [`Job`] adds the optimizer;
 //! a [`Session`] runs it and tells its listeners.
 
+mod answer;
+mod blame;
 pub mod checkpoint;
 mod ema;
 mod error;
@@ -11,9 +13,12 @@ mod feed;
 mod job;
 mod loss;
 mod optim;
+mod outputs;
 mod predict;
 mod prefix;
 mod prepare;
+mod regress;
+mod rows;
 mod runner;
 mod samples;
 mod session;
@@ -29,8 +34,9 @@ pub use evaluate::{Answer, Evaluation};
 pub use job::Job;
 pub use loss::Objective;
 pub use optim::Optimizer;
-pub use predict::{Prediction, TextPrediction};
+pub use predict::{Prediction, RowPrediction, TextPrediction};
 pub use prepare::{Prepared, planned_model, prepare};
+pub use regress::Estimate;
 pub use runner::Runner;
 pub use session::Session;
 pub use state::{Best, State, Sums};

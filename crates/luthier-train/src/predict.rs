@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use luthier_data::{Chain, Limits, SampleKey, picture::decode_file, transforms::Scratch};
 use luthier_model::{Input, Tokens};
 use serde::Serialize;
+use tch::Tensor;
 
-use crate::evaluate::probabilities;
+use crate::answer;
 use crate::feed::pictures;
 use crate::runner::Runner;
-use crate::{TrainError, texts};
+use crate::{TrainError, rows, texts};
 
 /// What the model says about one file.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +32,50 @@ pub struct TextPrediction {
     pub probabilities: Option<Vec<f32>>,
 }
 
+/// What the model says about one row of a table.
+#[derive(Debug, Clone, Serialize)]
+pub struct RowPrediction {
+    /// Line of the row, or its number in a Parquet file; the first is 1
+    pub line: u64,
+    /// Probability of each class, or the targets of a regression in their own units; or why the row can't be used
+    pub result: Result<Vec<f64>, String>,
+}
+
 impl Runner {
+    /// Answers for the rows of a file with the feature columns of the training table; targets are not looked at.
+    pub fn predict_rows(&self, path: &Path) -> Result<Vec<RowPrediction>, TrainError> {
+        let Some(table) = &self.plan.table else {
+            return Err(TrainError::State("the run has no table".into()));
+        };
+        let (lines, x, bad) = rows::read_rows(&self.plan, table, path)?;
+        let width = i64::try_from(table.width()).unwrap_or(i64::MAX);
+        let x = Tensor::f_from_slice(&x)?.f_view([lines.len() as i64, width])?.f_to_device(self.device)?;
+        let per_batch = i64::try_from(self.plan.recipe.train.batch_size).unwrap_or(1).max(1);
+        let mut predictions = Vec::with_capacity(lines.len());
+        for (part, start) in lines.chunks(per_batch as usize).zip((0..).step_by(per_batch as usize)) {
+            let input = Input::Rows(x.f_narrow(0, start, part.len() as i64)?);
+            let answers = tch::no_grad(|| {
+                let outputs = self.forward_input(&input, false)?;
+                if table.targets.is_empty() { self.probabilities(&outputs) } else { answer::rows(&outputs) }
+            })?;
+            for (line, row) in part.iter().zip(answers) {
+                let mut numbers: Vec<f64> = row.into_iter().map(f64::from).collect();
+                for (number, target) in numbers.iter_mut().zip(&table.targets) {
+                    *number = target.scale.undo(*number);
+                }
+                predictions.push(RowPrediction { line: *line, result: Ok(numbers) });
+            }
+        }
+        predictions.extend(bad.into_iter().map(|(line, why)| RowPrediction { line, result: Err(why) }));
+        predictions.sort_by_key(|prediction| prediction.line);
+        Ok(predictions)
+    }
+
+    /// Probability of each class, row by row.
+    fn probabilities(&self, outputs: &Tensor) -> Result<Vec<Vec<f32>>, TrainError> {
+        answer::rows(&self.objective.probabilities(outputs)?)
+    }
+
     /// Probabilities for texts. One that has no token, because it is empty, has no answer.
     pub fn predict_texts(&self, texts: &[String]) -> Result<Vec<TextPrediction>, TrainError> {
         let max_length = self.plan.text.as_ref().map_or(u64::MAX, |text| text.max_length);
@@ -44,7 +88,7 @@ impl Runner {
             let mut packed = Tokens::pack(&part.iter().map(|at| &ids[*at]).collect::<Vec<_>>())?;
             packed.ids = packed.ids.f_to_device(self.device)?;
             let input = Input::Tokens(packed);
-            let rows = tch::no_grad(|| probabilities(&self.forward_input(&input, false)?))?;
+            let rows = tch::no_grad(|| self.probabilities(&self.forward_input(&input, false)?))?;
             for (at, row) in part.iter().zip(rows) {
                 answers[*at] = Some(row);
             }
@@ -92,7 +136,7 @@ impl Runner {
                 let shape = [good as i64, i64::from(height), i64::from(width), 3];
                 let input = pictures(&pixels, shape)?.f_to_device(self.device)?;
                 let input = Input::Pictures(input);
-                tch::no_grad(|| probabilities(&self.forward_input(&input, false)?))?
+                tch::no_grad(|| self.probabilities(&self.forward_input(&input, false)?))?
             }
             .into_iter();
             for (path, why) in part.iter().zip(read) {

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use luthier_model::{Model, Spec, config_of};
-use luthier_plan::{Machine, ModelPlan, Plan, ResolvedPrecision, resolve};
+use luthier_data::Chain;
+use luthier_model::{Model, ModelError, Shape, Spec, config_of};
+use luthier_plan::{DataPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve};
 use luthier_recipe::{Arch, Precision, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
 use crate::prefix::plan_prefixes;
 use crate::samples::data_plan;
-use crate::{TrainError, texts};
+use crate::{TrainError, outputs, texts};
 
 /// A plan and the model that was planned, its weights loaded.
 pub struct Prepared {
@@ -23,11 +24,13 @@ pub struct Prepared {
 /// Looks at the data and the weights and decides everything. `base` is the folder that relative paths start from.
 pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, TrainError> {
     let place = parse_device(device)?;
-    let (data, mut notes) = data_plan(recipe, base)?;
-    let (model, plan, more) = model_plan(recipe, base, data.classes.len() as u64, place)?;
+    let (data, table, mut notes) = data_plan(recipe, base)?;
+    let wanted = wanted(&data, table.as_ref());
+    let (model, plan, more) = model_plan(recipe, base, wanted, table.as_ref(), place)?;
     notes.extend(more);
+    notes.extend(outputs::check(recipe, wanted, model.outputs(), &model.head)?);
     let text = match recipe.task {
-        Task::ImageClassification => None,
+        Task::ImageClassification | Task::Classification | Task::Regression => None,
         Task::TextClassification => {
             let (text, more) = texts::text_plan(recipe, base, &data.splits, &data.classes, &model)?;
             notes.extend(more);
@@ -37,10 +40,11 @@ pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, T
     let machine = Machine {
         device: device.into(),
         precision: precision(recipe.train.precision, recipe.model.arch, place),
-        memory_format: "channels_last".into(),
+        memory_format: if table.is_some() { "contiguous" } else { "channels_last" }.into(),
     };
     let base = base.canonicalize().unwrap_or_else(|_| base.to_path_buf());
     let mut plan = resolve(recipe, &base.to_string_lossy(), data, text, plan, machine)?;
+    plan.table = table;
     plan.notes.splice(0..0, notes);
     plan_prefixes(&mut plan, &model)?;
     Ok(Prepared { plan, model })
@@ -48,7 +52,9 @@ pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, T
 
 /// The model of a plan, weights random, parts frozen as planned.
 pub(crate) fn bare_model(plan: &Plan, device: Device) -> Result<Model, TrainError> {
-    let spec = Spec::of(&plan.recipe.model, plan.data.classes.len() as u64, plan.model.config.clone());
+    let wanted = wanted(&plan.data, plan.table.as_ref());
+    let input = input(&plan.recipe, plan.table.as_ref())?;
+    let spec = Spec::of(&plan.recipe.model, wanted, plan.model.config.clone(), input);
     let model = Model::build(&spec, plan.recipe.seed, device)?;
     settle(&plan.recipe, &model)?;
     if plan.memory_format == "channels_last" {
@@ -72,8 +78,8 @@ fn settle(recipe: &Recipe, model: &Model) -> Result<(), TrainError> {
 pub fn planned_model(plan: &Plan, start: bool) -> Result<Model, TrainError> {
     let device = parse_device(&plan.device)?;
     if start {
-        let classes = plan.data.classes.len() as u64;
-        return Ok(model_plan(&plan.recipe, Path::new(&plan.base), classes, device)?.0);
+        let (base, table) = (Path::new(&plan.base), plan.table.as_ref());
+        return Ok(model_plan(&plan.recipe, base, wanted(&plan.data, table), table, device)?.0);
     }
     bare_model(plan, device)
 }
@@ -81,16 +87,22 @@ pub fn planned_model(plan: &Plan, start: bool) -> Result<Model, TrainError> {
 fn model_plan(
     recipe: &Recipe,
     base: &Path,
-    classes: u64,
+    wanted: u64,
+    table: Option<&TablePlan>,
     device: Device,
 ) -> Result<(Model, ModelPlan, Vec<String>), TrainError> {
     let asked = &recipe.model;
-    let path = match asked.weights.as_str() {
+    let path = match asked.weights() {
         "none" => None,
         weights => Some(luthier_weights::resolve(weights, base)?),
     };
     let config = config_of(asked, base, path.as_deref())?;
-    let mut model = Model::build(&Spec::of(asked, classes, config), recipe.seed, device)?;
+    let spec = Spec::of(asked, wanted, config, input(recipe, table)?);
+    let mut model = match Model::build(&spec, recipe.seed, device) {
+        // a layer that does not fit is told where the recipe lists it
+        Err(ModelError::Pattern(error)) => return Err(error.into()),
+        built => built?,
+    };
     let mut notes = Vec::new();
     let load = match &path {
         None => None,
@@ -103,10 +115,12 @@ fn model_plan(
         }
     };
     settle(recipe, &model)?;
-    model.to_channels_last()?;
+    if table.is_none() {
+        model.to_channels_last()?;
+    }
     let plan = ModelPlan {
         arch: luthier_model::arch_name(asked.arch).into(),
-        weights: asked.weights.clone(),
+        weights: asked.weights().into(),
         load,
         config: model.config(),
         parts: model.parts().iter().map(|part| part.name.clone()).collect(),
@@ -115,14 +129,38 @@ fn model_plan(
     Ok((model, plan, notes))
 }
 
+/// Numbers of a sample that are learned: classes, or target columns.
+fn wanted(data: &DataPlan, table: Option<&TablePlan>) -> u64 {
+    match table {
+        Some(table) if table.class_column.is_none() => table.targets.len() as u64,
+        _ => data.classes.len() as u64,
+    }
+}
+
+/// The shape of a sample, for an architecture whose layers are the recipe's.
+fn input(recipe: &Recipe, table: Option<&TablePlan>) -> Result<Option<Shape>, TrainError> {
+    if recipe.model.arch != Arch::Sequential {
+        return Ok(None);
+    }
+    Ok(Some(match table {
+        Some(table) => Shape::Row(i64::try_from(table.width()).unwrap_or(i64::MAX)),
+        None => {
+            let (height, width) = Chain::new(recipe.data.eval_transform())?.output_size()?;
+            Shape::Picture(3, i64::from(height), i64::from(width))
+        }
+    }))
+}
+
 /// `auto` is bf16 where that is faster: on CPUs with bf16 instructions, except for depthwise convolutions, whose backward
 /// pass libtorch computes slower in bf16 than in fp32 (14 against 19 pictures a second, two cores with AMX).
 fn precision(asked: Precision, arch: Arch, device: Device) -> ResolvedPrecision {
     let depthwise = matches!(arch, Arch::EfficientnetLite0) && device == Device::Cpu;
+    // small layers gain nothing, and a regression wants its digits
+    let small = arch == Arch::Sequential;
     match asked {
         Precision::Fp32 => ResolvedPrecision::Fp32,
         Precision::Bf16 => ResolvedPrecision::Bf16,
-        Precision::Auto if bf16_is_fast(device) && !depthwise => ResolvedPrecision::Bf16,
+        Precision::Auto if bf16_is_fast(device) && !depthwise && !small => ResolvedPrecision::Bf16,
         Precision::Auto => ResolvedPrecision::Fp32,
     }
 }

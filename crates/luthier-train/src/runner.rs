@@ -33,7 +33,8 @@ impl Runner {
     /// A runner for a plan and the model that was planned.
     pub fn new(plan: Plan, model: Model) -> Result<Self, TrainError> {
         let device = model.device;
-        let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, device);
+        let (classes, outputs) = (plan.data.classes.len(), model.outputs());
+        let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, classes, outputs, device);
         let feed = Feed::new(&plan, device)?;
         let cache = crate::prefix::folder();
         Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache })
@@ -56,8 +57,9 @@ impl Runner {
                 Ok(self.model.run(*parts..end, flow, train)?.hidden)
             })?,
         };
-        // filler has no label
-        Ok(logits.f_narrow(0, 0, batch.labels.len() as i64)?)
+        // filler has no label; a view of all rows would cost its backward pass two operations
+        let count = batch.labels.len() as i64;
+        if logits.size().first() == Some(&count) { Ok(logits) } else { Ok(logits.f_narrow(0, 0, count)?) }
     }
 
     /// Logits in fp32 for inputs, through the whole network.
@@ -67,7 +69,9 @@ impl Runner {
 
     fn autocast(&self, run: impl FnOnce() -> Result<Tensor, TrainError>) -> Result<Tensor, TrainError> {
         let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
-        Ok(autocast(self.device, bf16, run)?.f_to_kind(Kind::Float)?)
+        // entering a region costs a small network a noticeable part of its step
+        let outputs = if bf16 { autocast(self.device, true, run)? } else { run()? };
+        if outputs.kind() == Kind::Float { Ok(outputs) } else { Ok(outputs.f_to_kind(Kind::Float)?) }
     }
 
     /// Writes the model's weights as one safetensors file, under the names that `rename` gives; a tensor without one

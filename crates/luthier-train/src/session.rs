@@ -159,7 +159,8 @@ impl<'a> Session<'a> {
         let sums = std::mem::take(&mut self.state.sums);
         let last = Position { epochs: (self.state.epoch + 1) as f64, ..self.at() };
         (self.state.epoch, self.state.batch) = (self.state.epoch + 1, 0);
-        let (loss, accuracy) = (sums.loss / sums.denominator, sums.correct as f64 / sums.count as f64);
+        let loss = sums.loss / sums.denominator;
+        let accuracy = (!plan.data.classes.is_empty()).then(|| sums.correct as f64 / sums.count as f64);
         self.tell(&Event::EpochEnd { at: last, loss, accuracy, seconds: sums.seconds })?;
         let over = self.state.epoch == plan.length.epochs;
         let due = due_epoch(plan.recipe.eval.every, self.state.epoch);
@@ -210,9 +211,12 @@ impl<'a> Session<'a> {
         self.tell(&Event::EvalBegin { at, split: "valid".into(), batches })?;
         let result = self.job.evaluate("valid")?;
         let end = EvalEnd { at, ..result.summary };
-        let (metric, higher) = match plan.recipe.eval.metric {
-            Metric::Loss => (end.loss, false),
-            Metric::Accuracy => (end.accuracy, true),
+        let higher = plan.recipe.eval.metric.higher_is_better();
+        // a figure that a split does not have beats no other
+        let metric = match plan.recipe.eval.metric {
+            Metric::Loss => end.loss,
+            Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
+            Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
         };
         self.state.evaluated = Some(self.state.update);
         self.state.judge(metric, higher, plan.recipe.train.early_stopping.as_ref());

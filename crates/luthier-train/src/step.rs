@@ -70,22 +70,19 @@ impl Job {
     /// Forward and backward of one batch: adds its share to the gradients, returns its sum of losses and right answers.
     fn accumulate(&mut self, batch: &Batch, denominator: f64, number: u64) -> Result<(f64, u64), TrainError> {
         let logits = self.runner.forward(batch, true)?;
-        let labels = Tensor::from_slice(&batch.labels).to_device(self.runner.device);
+        let labels = batch.truth(self.runner.device)?;
         let sum = self.runner.objective.sum(&logits, &labels)?;
         let value = sum.f_double_value(&[])?;
         if !value.is_finite() {
             return Err(self.bad_loss(batch, &logits, number)?);
         }
-        sum.f_div_scalar(denominator)?.f_backward()?;
-        Ok((value, right(&logits, &labels)?))
+        self.runner.objective.for_gradient(&sum, denominator)?.f_backward()?;
+        Ok((value, self.runner.objective.right(&logits, &labels)?))
     }
 
     fn bad_loss(&self, batch: &Batch, logits: &Tensor, number: u64) -> Result<TrainError, TrainError> {
         let what = if !finite_start(batch)? {
-            format!(
-                "the input holds numbers that are not finite (first sample of the batch: `{}`)",
-                self.runner.feed.place_of(batch, 0)
-            )
+            self.bad_input(batch)?
         } else if let Some(name) = self.first_bad_weight()? {
             format!("the weight `{name}` holds numbers that are not finite")
         } else {
@@ -134,16 +131,10 @@ impl Job {
 /// Whether what goes into the network is finite; token ids always are.
 fn finite_start(batch: &Batch) -> Result<bool, TrainError> {
     match &batch.start {
-        Start::Input(Input::Pictures(pictures)) => all_finite(pictures),
+        Start::Input(Input::Pictures(x) | Input::Rows(x)) => all_finite(x),
         Start::Input(Input::Tokens(_)) => Ok(true),
         Start::Behind(_, flow) => all_finite(&flow.hidden),
     }
-}
-
-/// Right answers among logits [N, classes] for labels [N].
-pub(crate) fn right(logits: &Tensor, labels: &Tensor) -> Result<u64, TrainError> {
-    let hits = logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
-    Ok(hits.f_int64_value(&[])?.unsigned_abs())
 }
 
 /// Three numbers into one seed (SplitMix64's finaliser).

@@ -107,7 +107,7 @@ pub(crate) fn open(recipe: &Recipe, base: &Path) -> Result<(String, TextTokenize
 
 /// Where the tokenizer of a recipe lies: a file or a folder.
 fn place(recipe: &Recipe, base: &Path) -> Result<(String, PathBuf), TrainError> {
-    let name = match (&recipe.data.tokenizer, recipe.model.weights.as_str()) {
+    let name = match (&recipe.data.tokenizer, recipe.model.weights()) {
         (Some(name), _) => name.clone(),
         (None, "none") => {
             let what = "texts need a tokenizer, and random weights bring none";

@@ -64,7 +64,7 @@ fn the_epochs_loss_is_the_mean_over_its_samples() {
     let (loss, accuracy) = told.unwrap();
     assert!((loss - sum / count as f64).abs() < 1e-9);
     let correct: u64 = steps.iter().map(|step| step.correct).sum();
-    assert!((accuracy - correct as f64 / count as f64).abs() < 1e-12);
+    assert!((accuracy.unwrap() - correct as f64 / count as f64).abs() < 1e-12);
 }
 
 #[test]

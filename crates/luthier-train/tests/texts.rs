@@ -142,7 +142,7 @@ fn a_model_learns_what_the_last_word_says() {
         let sets = [sets, &["train.epochs=8"]].concat();
         let (heard, _) = train(folder.path(), &sets, None, None);
         let test = heard.iter().find_map(|event| match event {
-            Event::EvalEnd(eval) if eval.split == "test" => Some((eval.accuracy, eval.count)),
+            Event::EvalEnd(eval) if eval.split == "test" => Some((eval.accuracy?, eval.count)),
             _ => None,
         });
         assert_eq!(test, Some((1.0, 16)), "{sets:?}");
@@ -328,7 +328,7 @@ fn a_real_bert_tells_spam_after_three_hundred_messages() {
     Session::new(job, kept.path(), &mut listeners, &never).unwrap().run().unwrap();
     let heard = ear.heard.lock().unwrap();
     let accuracy = heard.iter().rev().find_map(|event| match event {
-        Event::EvalEnd(eval) if eval.split == "valid" => Some(eval.accuracy),
+        Event::EvalEnd(eval) if eval.split == "valid" => eval.accuracy,
         _ => None,
     });
     // one seed in a hundred could be unlucky at 0.93; chance is 0.5

@@ -74,9 +74,10 @@ impl<'a> Collector<'a> {
             RowFault::EmptyLabel => &mut counts.no_label,
             RowFault::MissingField { .. } | RowFault::MissingKey { .. } => &mut counts.missing_field,
             RowFault::NotUtf8 { .. } => &mut counts.not_utf8,
-            RowFault::NotJson { .. } | RowFault::NotCsv { .. } | RowFault::Kind { .. } => {
-                &mut counts.malformed
-            }
+            RowFault::NotJson { .. }
+            | RowFault::NotCsv { .. }
+            | RowFault::Kind { .. }
+            | RowFault::ExtraFields { .. } => &mut counts.malformed,
         } += 1;
         self.table.skipped.push(Skipped { line, why: fault });
         Ok(())

@@ -24,6 +24,14 @@ pub enum RowFault {
         /// The keys it has
         has: String,
     },
+    /// The row is longer than the first line
+    #[error("has {fields} fields, and the first line has {first}")]
+    ExtraFields {
+        /// How many fields it has
+        fields: usize,
+        /// How many the first line has
+        first: usize,
+    },
     /// The bytes are no UTF-8
     #[error("is not UTF-8: byte {byte} of the {what} belongs to no character")]
     NotUtf8 {
@@ -73,7 +81,7 @@ pub enum TableError {
         path: PathBuf,
     },
     /// The path is a folder
-    #[error("`{}` is a folder, and a table of texts is one file", .path.display())]
+    #[error("`{}` is a folder, and a table is one file", .path.display())]
     #[diagnostic(help("name the file in it"))]
     Folder {
         /// The path
@@ -193,6 +201,34 @@ pub enum TableError {
         line: u64,
         /// What is wrong
         fault: RowFault,
+    },
+    /// A cell that can't be used
+    #[error("`{}:{line}`: the cell in the column `{column}` {what}", .path.display())]
+    #[diagnostic(help("{help}"))]
+    Cell {
+        /// The file
+        path: PathBuf,
+        /// Its line, or the number of the row
+        line: u64,
+        /// The column's name, or its number where the file has no names
+        column: String,
+        /// What is wrong
+        what: String,
+        /// What to do
+        help: String,
+    },
+    /// Every row of numbers and words is unusable
+    #[error("no row of `{}` can be used; the first: line {line} {why}", .path.display())]
+    #[diagnostic(help("check the format and the columns: {rows} rows were read and left out"))]
+    NoUsable {
+        /// The file
+        path: PathBuf,
+        /// The first
+        line: u64,
+        /// What is wrong with it
+        why: String,
+        /// How many there are
+        rows: usize,
     },
     /// Every row is unusable
     #[error("no row of `{}` can be used; the first: line {line} {fault}", .path.display())]

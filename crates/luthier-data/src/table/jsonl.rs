@@ -65,12 +65,12 @@ fn written(value: &Value) -> Option<String> {
     }
 }
 
-fn missing(key: &str, object: &Map<String, Value>) -> RowFault {
+pub(super) fn missing(key: &str, object: &Map<String, Value>) -> RowFault {
     let has: Vec<String> = object.keys().cloned().collect();
     RowFault::MissingKey { key: key.to_owned(), has: listed(&has) }
 }
 
-fn kind(key: &str, value: &Value, wanted: &'static str) -> RowFault {
+pub(super) fn kind(key: &str, value: &Value, wanted: &'static str) -> RowFault {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",
@@ -83,13 +83,13 @@ fn kind(key: &str, value: &Value, wanted: &'static str) -> RowFault {
 }
 
 /// The parser counts lines from 1 within each line, which says nothing.
-fn reason(error: &serde_json::Error) -> String {
+pub(super) fn reason(error: &serde_json::Error) -> String {
     let whole = error.to_string();
     let what = whole.split(" at line ").next().unwrap_or(&whole);
     format!("{what} (column {})", error.column())
 }
 
-fn one_array(path: &Path) -> TableError {
+pub(super) fn one_array(path: &Path) -> TableError {
     TableError::Format {
         path: path.to_owned(),
         wanted: "JSON lines",

@@ -13,19 +13,25 @@ const LISTED: usize = 20;
 
 /// Sorts the classes and numbers the rows anew: as numbers where all are, else as Python sorts strings.
 pub(super) fn sort(table: &mut Table) {
-    let numbers: Option<Vec<f64>> =
-        table.classes.iter().map(|c| c.parse().ok().filter(|n: &f64| n.is_finite())).collect();
-    let mut order: Vec<usize> = (0..table.classes.len()).collect();
-    order.sort_by(|a, b| {
-        let by_number = numbers.as_ref().map_or(Ordering::Equal, |n| n[*a].total_cmp(&n[*b]));
-        by_number.then_with(|| table.classes[*a].cmp(&table.classes[*b]))
-    });
+    let order = order(&table.classes);
     let mut new = vec![0; order.len()];
     for (to, from) in order.iter().enumerate() {
         new[*from] = to as u32;
     }
     table.classes = order.iter().map(|from| std::mem::take(&mut table.classes[*from])).collect();
     renumber(table, &new);
+}
+
+/// Indices of words in order: as numbers where all are, else as Python sorts strings.
+pub(super) fn order(words: &[String]) -> Vec<usize> {
+    let numbers: Option<Vec<f64>> =
+        words.iter().map(|word| word.parse().ok().filter(|n: &f64| n.is_finite())).collect();
+    let mut order: Vec<usize> = (0..words.len()).collect();
+    order.sort_by(|a, b| {
+        let by_number = numbers.as_ref().map_or(Ordering::Equal, |n| n[*a].total_cmp(&n[*b]));
+        by_number.then_with(|| words[*a].cmp(&words[*b]))
+    });
+    order
 }
 
 /// Takes a first line that seems to name the columns out of the rows, where nobody said what it is.

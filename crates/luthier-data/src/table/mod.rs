@@ -1,4 +1,4 @@
-//! Labelled texts out of a table: TSV, CSV, JSON lines or Parquet, two columns of it.
+//! Tables: TSV, CSV, JSON lines or Parquet. Labelled texts are two columns of one, numbers and words any.
 
 mod collect;
 mod columns;
@@ -6,6 +6,7 @@ mod csv;
 mod delimited;
 mod duplicates;
 mod error;
+mod grid;
 mod jsonl;
 mod labels;
 mod parquet;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use duplicates::{DuplicateTexts, SharedTexts, SplitRows, duplicate_texts};
 pub use error::{RowFault, TableError};
+pub use grid::{Cells, Features, Grid, GridColumn, GridOptions, Kind, read_grid};
 
 use collect::Collector;
 

@@ -22,6 +22,7 @@ use super::{
     TableError, TableOptions,
     collect::Collector,
     columns::{Positions, positions},
+    grid::Rows,
     source::{hash_of, open},
 };
 
@@ -52,6 +53,61 @@ pub(super) fn read(
     }));
     read.unwrap_or_else(|_| {
         Err(broken(ParquetError::General("it is damaged, and the decoder gave up on it".to_owned())))
+    })
+}
+
+/// Reads whole columns. Returns the file's hash.
+pub(super) fn read_columns(path: &Path, rows: &mut Rows<'_>) -> Result<u128, TableError> {
+    let file = open(path)?;
+    let hash = hash_of(path, &file)?;
+    let broken = |error: ParquetError| not_parquet(path, &error);
+    // as in `read`
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let reader = SerializedFileReader::new(file).map_err(broken)?;
+        check_places(&reader).map_err(broken)?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let names: Vec<String> =
+            schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+        for (index, root) in rows.find(&names)?.into_iter().enumerate() {
+            let leaf = flat_leaf(path, schema, root, &names[root])?;
+            for group in 0..reader.num_row_groups() {
+                let group = reader.get_row_group(group).map_err(broken)?;
+                let optional = group.metadata().column(leaf).column_descr().max_def_level() > 0;
+                let mut column = group.get_column_reader(leaf).map_err(broken)?;
+                loop {
+                    let texts = cells(&mut column, optional).map_err(broken)?;
+                    if texts.is_empty() {
+                        break;
+                    }
+                    rows.column(index, texts);
+                }
+            }
+        }
+        if rows.even() {
+            return Ok(hash);
+        }
+        Err(broken(ParquetError::General("its columns are not of one length".to_owned())))
+    }));
+    read.unwrap_or_else(|_| {
+        Err(broken(ParquetError::General("it is damaged, and the decoder gave up on it".to_owned())))
+    })
+}
+
+/// The leaf of a column that is neither list nor structure.
+fn flat_leaf(path: &Path, schema: &SchemaDescriptor, root: usize, name: &str) -> Result<usize, TableError> {
+    let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == root);
+    let fits = |leaf: &usize| {
+        let column = schema.column(*leaf);
+        schema.get_column_root(*leaf).is_primitive()
+            && column.max_rep_level() == 0
+            && !matches!(column.physical_type(), Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY)
+    };
+    leaf.filter(fits).ok_or_else(|| TableError::ColumnKind {
+        path: path.to_owned(),
+        name: name.to_owned(),
+        found: "neither numbers nor words".to_owned(),
+        what: "cells",
+        wanted: "text, numbers or truth values",
     })
 }
 

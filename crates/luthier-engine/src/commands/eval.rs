@@ -7,6 +7,7 @@ use luthier_track::{ClassificationReport, classification_report};
 use luthier_train::{Answer, Evaluation};
 use serde_json::json;
 
+use super::rows;
 use crate::opened::{self, Opened};
 
 /// How many of the worst samples are shown.
@@ -30,6 +31,9 @@ pub fn run(args: &EvalArgs, device: Option<&str>, voice: &Voice) -> Result<(), F
     let evaluation = opened.runner.evaluate(&split).or_subject()?;
     for (path, why) in &evaluation.skipped {
         voice.warn(&format!("`{path}` is left out: {why}"));
+    }
+    if plan.data.classes.is_empty() {
+        return rows::told(&opened, &evaluation, voice);
     }
     let report = classification_report(&evaluation.summary.confusion, &plan.data.classes);
     if voice.json {
@@ -73,7 +77,7 @@ fn page(opened: &Opened, evaluation: &Evaluation, report: &ClassificationReport)
         summary.split,
         opened.checkpoint,
         count(summary.count, "sample", "samples"),
-        percent(summary.accuracy),
+        percent(summary.accuracy.unwrap_or(f64::NAN)),
         summary.loss
     );
     text += "per class\n";

@@ -39,6 +39,13 @@ pub fn run(args: &ExportArgs, device: Option<&str>, voice: &Voice) -> Result<(),
 /// The architecture's own names, and the classes in label order beside it.
 fn safetensors(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
     runner.write_weights(weights, |name| Some(name.into())).or_subject()?;
+    if let Some(table) = &runner.plan.table {
+        // what a row has to go through before the network, and a regression's outputs behind it
+        json(&dir.join("table.json"), &serde_json::json!(table))?;
+    }
+    if runner.plan.data.classes.is_empty() {
+        return Ok(());
+    }
     json(&dir.join("classes.json"), &serde_json::json!(runner.plan.data.classes))
 }
 

@@ -5,5 +5,6 @@ pub mod compare;
 pub mod eval;
 pub mod export;
 pub mod predict;
+mod rows;
 mod texts;
 pub mod train;

@@ -8,7 +8,7 @@ use luthier::voice::{self, Blame, Failure, Voice};
 use luthier_train::Prediction;
 use serde_json::json;
 
-use super::texts;
+use super::{rows, texts};
 use crate::opened;
 
 pub fn run(args: &PredictArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
@@ -16,6 +16,9 @@ pub fn run(args: &PredictArgs, device: Option<&str>, voice: &Voice) -> Result<()
     let classes = &opened.runner.plan.data.classes;
     if opened.runner.plan.text.is_some() {
         return texts::run(&opened.runner, args, voice);
+    }
+    if let Some(table) = &opened.runner.plan.table {
+        return rows::run(&opened.runner, table, args, voice);
     }
     if args.inputs.is_empty() || !args.text.is_empty() {
         return Err(Failure::misuse(

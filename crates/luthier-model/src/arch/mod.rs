@@ -4,12 +4,14 @@ use luthier_recipe::{Arch, Pool};
 use tch::Tensor;
 
 use crate::config::{BertConfig, Gpt2Config, TextConfig};
+use crate::spec::Stack;
 use crate::{Builder, Flow, Input, ModelError, Network, pool};
 
 pub(crate) mod bert;
 pub(crate) mod efficientnet_lite0;
 pub(crate) mod gpt2;
 pub(crate) mod resnet;
+pub(crate) mod sequential;
 mod text;
 
 /// What of a network is not decided by its architecture.
@@ -23,6 +25,8 @@ pub(crate) struct Options {
     pub text: Option<TextConfig>,
     /// What of a text the head reads; the architecture's own if `None`
     pub pool: Option<Pool>,
+    /// Layers of a sequential network
+    pub stack: Option<Stack>,
 }
 
 /// Builds the architecture's network at `place`, for `classes` classes.
@@ -54,6 +58,10 @@ pub(crate) fn build(
             };
             Box::new(bert::Bert::new(place, config, pool, classes)?)
         }
+        Arch::Sequential => {
+            let stack = options.stack.as_ref().ok_or(ModelError::NoLayers)?;
+            Box::new(sequential::Sequential::new(place, stack, classes)?)
+        }
     })
 }
 
@@ -64,13 +72,15 @@ pub(crate) fn head(arch: Arch) -> &'static str {
         Arch::EfficientnetLite0 => "_fc",
         Arch::Gpt2 => "score",
         Arch::Bert => "classifier",
+        // its last layer of weights: the network knows which
+        Arch::Sequential => "",
     }
 }
 
 /// Whether there is a dropout.
 pub(crate) fn has_dropout(arch: Arch) -> bool {
     match arch {
-        Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => false,
+        Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 | Arch::Sequential => false,
         Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert => true,
     }
 }

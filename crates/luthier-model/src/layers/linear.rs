@@ -76,6 +76,20 @@ impl Linear {
         Self::build(place, [inputs, outputs], Order::InOut, Init::Normal(deviation), bias)
     }
 
+    /// `weight` is `[outputs, inputs]`; without `bias` there is none.
+    ///
+    /// # Errors
+    /// Memory runs out.
+    pub fn started(
+        place: Builder<'_>,
+        inputs: i64,
+        outputs: i64,
+        weight: Init,
+        bias: Option<Init>,
+    ) -> Result<Self, ModelError> {
+        Self::build(place, [outputs, inputs], Order::OutIn, weight, bias)
+    }
+
     fn build(
         mut place: Builder<'_>,
         shape: [i64; 2],

@@ -3,7 +3,7 @@ use tch::{Kind, Tensor};
 
 use crate::{Builder, Init, ModelError};
 
-/// Batch normalisation over the pixels of a batch (Ioffe and Szegedy 2015), as PyTorch computes it: the biased variance
+/// Batch normalisation over the pixels, or the rows, of a batch (Ioffe and Szegedy 2015), as PyTorch computes it: the biased variance
 /// normalises, the unbiased one moves the running one.
 #[derive(Debug)]
 pub struct BatchNorm2d {
@@ -35,7 +35,7 @@ impl BatchNorm2d {
         })
     }
 
-    /// `[N, channels, H, W]` to the same shape. The batch's statistics are used, and move the running ones, in training
+    /// `[N, channels, H, W]`, or `[N, channels]`, to the same shape. The batch's statistics are used, and move the running ones, in training
     /// and only if the scale is trained: a frozen layer keeps what it knows.
     ///
     /// # Errors
@@ -43,8 +43,9 @@ impl BatchNorm2d {
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
         let train = train && self.weight.requires_grad();
         if train {
-            let (batch, _, height, width) = x.size4()?;
-            if batch * height * width < 2 {
+            let values: i64 =
+                x.size().iter().enumerate().filter(|(axis, _)| *axis != 1).map(|(_, size)| size).product();
+            if values < 2 {
                 return Err(ModelError::OneValue { layer: self.path.clone() });
             }
             let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;

@@ -1,7 +1,7 @@
 //! Samples and transforms.
 
 use super::Tell;
-use crate::{Column, Data, DataFormat, Recipe, Split, Task, Transform};
+use crate::{Column, Data, DataFormat, OnError, Recipe, Scale, Split, Task, Transform};
 
 pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     let data = &recipe.data;
@@ -20,6 +20,29 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
              `text-classification`",
         ),
         (Task::TextClassification, _) => texts(data, tell),
+        (Task::Classification | Task::Regression, DataFormat::ImageFolder) => tell(
+            &["data.format", "task"],
+            "rows are not in an image folder".to_string(),
+            "`data.format` is one of `tsv`, `csv`, `jsonl`, `parquet` for a table; for pictures the task is \
+             `image-classification`",
+        ),
+        (Task::Classification | Task::Regression, _) => super::rows::check(recipe, tell),
+    }
+    if !recipe.task.reads_rows() {
+        let given = [
+            ("data.target", data.target.is_some()),
+            ("data.features", data.features.is_some()),
+            ("data.scale", data.scale != Scale::None),
+            ("data.scale_target", data.scale_target != Scale::None),
+            ("data.on_error", data.on_error == OnError::Keep),
+        ];
+        for (key, _) in given.iter().filter(|(_, given)| *given) {
+            tell(
+                &[key, "task"],
+                format!("`{key}` is for tables of numbers and words"),
+                "leave it out, or set `task = \"classification\"` or `\"regression\"`",
+            );
+        }
     }
 }
 
@@ -143,7 +166,7 @@ fn texts(data: &Data, tell: &mut Tell<'_>) {
     }
 }
 
-fn out_of_place(given: &[(&str, bool)], what: &str, tell: &mut Tell<'_>) {
+pub(super) fn out_of_place(given: &[(&str, bool)], what: &str, tell: &mut Tell<'_>) {
     for (key, _) in given.iter().filter(|(_, given)| *given) {
         tell(&[key], format!("`{key}` does not go with {what}"), "leave it out, or set `data.format`");
     }

@@ -1,7 +1,9 @@
 //! What the types can't say: values that are impossible together.
 
 mod data;
+mod layers;
 mod model;
+mod rows;
 mod stages;
 mod training;
 
@@ -15,7 +17,7 @@ pub(crate) type Tell<'a> = dyn FnMut(&[&str], String, &str) + 'a;
 pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
     data::check(recipe, tell);
-    model::check(&recipe.model, tell);
+    model::check(recipe, tell);
     training::check(recipe, tell);
     stages::check(recipe, tell);
 }

@@ -1,10 +1,19 @@
 //! Loss, optimizer, schedule and length.
 
 use super::Tell;
-use crate::{ClassWeights, Curve, Group, Loss, Optim, Recipe, Rule, Schedule, Unit};
+use crate::{ClassWeights, Curve, Group, Loss, LossInput, Metric, Optim, Recipe, Rule, Schedule, Task, Unit};
 
 pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     loss(&recipe.loss, tell);
+    if recipe.task == Task::Regression {
+        regression(recipe, tell);
+    } else if recipe.eval.metric == Metric::R2 {
+        tell(
+            &["eval.metric", "task"],
+            "`r2` measures a regression, and this task has classes".to_string(),
+            "write `metric = \"accuracy\"` or `\"loss\"`",
+        );
+    }
     optim(&recipe.optim, tell);
     schedule(&recipe.schedule, tell);
     if recipe.data.valid.is_none() && recipe.data.split.is_none() {
@@ -13,7 +22,16 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
 }
 
 fn loss(loss: &Loss, tell: &mut Tell<'_>) {
-    let Loss::CrossEntropy { class_weights: ClassWeights::Each(weights), .. } = loss else { return };
+    if let Loss::CrossEntropy { label_smoothing, input: LossInput::Probabilities, .. } = loss
+        && *label_smoothing > 0.0
+    {
+        tell(
+            &["loss.label_smoothing", "loss.input"],
+            "labels are smoothed for logits alone".to_string(),
+            "leave `label_smoothing` out, or give the loss logits",
+        );
+    }
+    let Some(ClassWeights::Each(weights)) = loss.class_weights() else { return };
     if let Some((index, weight)) = weights.iter().enumerate().find(|(_, weight)| **weight < 0.0) {
         tell(
             &[&format!("loss.class_weights[{index}]")],
@@ -25,6 +43,30 @@ fn loss(loss: &Loss, tell: &mut Tell<'_>) {
             &["loss.class_weights"],
             "`loss.class_weights` leaves no class any weight".to_string(),
             "give one number per class, in class order, or `balanced`",
+        );
+    }
+}
+
+fn regression(recipe: &Recipe, tell: &mut Tell<'_>) {
+    if let Loss::CrossEntropy { .. } | Loss::Hinge { .. } = recipe.loss {
+        tell(
+            &["loss.type", "task"],
+            format!("`{}` is a loss for classes, and a regression has none", recipe.loss.name()),
+            "add `[loss]` with `type = \"mse\"`, `\"mae\"` or `\"smooth_l1\"`",
+        );
+    }
+    if recipe.loss.class_weights().is_some_and(|weights| *weights != ClassWeights::default()) {
+        tell(
+            &["loss.class_weights", "task"],
+            "a regression has no classes to weigh".to_string(),
+            "leave `class_weights` out",
+        );
+    }
+    if recipe.eval.metric == Metric::Accuracy {
+        tell(
+            &["eval.metric", "task"],
+            "a regression has no right answers to count".to_string(),
+            "write `metric = \"r2\"` or `\"loss\"`",
         );
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Transform, Transforms, limits};
+use super::{Scale, Target, Transform, Transforms, limits};
 
 /// Where the samples come from and what is done to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,24 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "label": 0, "text": 1 }))]
     pub columns: Option<Columns>,
-    /// Whether the first line of a TSV or CSV file names the columns; if not given, it does where `columns` are names
+    /// What is learned from a table: a column by name or by number, counted from 0; for regression a list of several
+    /// is possible
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"species")]
+    pub target: Option<Target>,
+    /// The columns of a table that it is learned from; all others if not given. Columns of words become one number
+    /// for each word that the training rows have: 1 where it is the one, else 0
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = serde_json::json!(["petal_length", "petal_width"]))]
+    pub features: Option<Vec<Column>>,
+    /// What is done to the numbers of a table's features, fitted on the training rows alone
+    #[serde(default)]
+    pub scale: Scale,
+    /// The same for the targets of a regression; metrics are told in the targets' own units
+    #[serde(default)]
+    pub scale_target: Scale,
+    /// Whether the first line of a TSV or CSV file names the columns; if not given, it does where columns are named
+    /// in the recipe, or where the line holds no number
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = true)]
     pub header: Option<bool>,
@@ -217,6 +234,8 @@ pub enum OnError {
     /// Stop and name it
     #[default]
     Fail,
+    /// Of a table of numbers: let cells that are empty or not finite in, as numbers that are not finite
+    Keep,
 }
 
 /// Takes validation and test samples out of the training samples, decided by the seed.

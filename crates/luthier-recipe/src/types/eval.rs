@@ -78,4 +78,22 @@ pub enum Metric {
     Loss,
     /// Share of right answers, higher is better
     Accuracy,
+    /// Share of the targets' variance that a regression explains, higher is better
+    R2,
+}
+
+impl Metric {
+    /// The name as recipes write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Metric::Loss => "loss",
+            Metric::Accuracy => "accuracy",
+            Metric::R2 => "r2",
+        }
+    }
+
+    /// Whether more is better.
+    pub fn higher_is_better(self) -> bool {
+        self != Metric::Loss
+    }
 }

@@ -3,22 +3,26 @@
 
 mod data;
 mod eval;
+mod layers;
 mod limits;
 mod loss;
 mod model;
 mod optim;
 mod schedule;
 mod stage;
+mod table;
 mod train;
 mod transform;
 
 pub use data::*;
 pub use eval::*;
+pub use layers::*;
 pub use loss::*;
 pub use model::*;
 pub use optim::*;
 pub use schedule::*;
 pub use stage::*;
+pub use table::*;
 pub use train::*;
 pub use transform::*;
 
@@ -72,6 +76,17 @@ pub enum Task {
     ImageClassification,
     /// One label per text
     TextClassification,
+    /// One label per row of a table
+    Classification,
+    /// One or several numbers per row of a table
+    Regression,
+}
+
+impl Task {
+    /// Its samples are rows of numbers and words.
+    pub fn reads_rows(self) -> bool {
+        matches!(self, Task::Classification | Task::Regression)
+    }
 }
 
 /// "Every so many epochs" or "every so many steps"; exactly one of the two.

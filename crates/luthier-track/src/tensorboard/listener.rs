@@ -17,8 +17,8 @@ use crate::{RunDir, TrackError};
 const PREFIX: &str = "events.out.tfevents.";
 
 /// Writes what happens as scalars that `tensorboard --logdir` shows: `loss/train`, `grad_norm`, `epoch` and
-/// `lr/<group>` for each update, `accuracy/train` for each epoch, `loss/<split>` and `accuracy/<split>` for each
-/// evaluation. Steps are optimizer updates.
+/// `lr/<group>` for each update, `accuracy/train` for each epoch, `loss/<split>` and `accuracy/<split>` (or `r2/<split>` and
+/// `mae/<split>`) for each evaluation. Steps are optimizer updates.
 #[derive(Debug)]
 pub struct TensorBoard {
     file: AppendFile,
@@ -91,10 +91,10 @@ impl TensorBoard {
     fn eval(&mut self, eval: &EvalEnd) -> Result<(), TrackError> {
         // `loss/train` is the loss of the updates
         let split = if eval.split == "train" { "train-eval" } else { &eval.split };
-        let values = vec![
-            value(&format!("loss/{split}"), eval.loss),
-            value(&format!("accuracy/{split}"), eval.accuracy),
-        ];
+        let mut values = vec![value(&format!("loss/{split}"), eval.loss)];
+        for (name, figure) in [("accuracy", eval.accuracy), ("r2", eval.r2), ("mae", eval.mae)] {
+            values.extend(figure.map(|figure| value(&format!("{name}/{split}"), figure)));
+        }
         self.scalars(eval.at.update, values)?;
         self.file.flush()
     }
@@ -115,7 +115,9 @@ impl Listener for TensorBoard {
             Event::StepEnd(step) => self.step(step)?,
             Event::EvalEnd(eval) => self.eval(eval)?,
             Event::EpochEnd { at, accuracy, .. } => {
-                self.scalars(at.update, vec![value("accuracy/train", *accuracy)])?;
+                if let Some(accuracy) = accuracy {
+                    self.scalars(at.update, vec![value("accuracy/train", *accuracy)])?;
+                }
                 self.file.flush()?;
             }
             Event::RunEnd(_) => self.file.flush()?,

@@ -248,7 +248,8 @@ impl Shape {
         let chance = 1.0 / self.classes.len() as f64;
         let loss = 0.12 + 0.75 * (1.0 - fit);
         let accuracy = chance + (0.96 - chance) * fit;
-        events.push(Event::EpochEnd { at, loss, accuracy, seconds: 0.31 * self.updates_per_epoch as f64 });
+        let (accuracy, seconds) = (Some(accuracy), 0.31 * self.updates_per_epoch as f64);
+        events.push(Event::EpochEnd { at, loss, accuracy, seconds });
         if self.valid {
             let confusion = self.confusion(fit);
             let count: u64 = confusion.iter().flatten().sum();
@@ -259,7 +260,9 @@ impl Shape {
                 at,
                 split: "valid".into(),
                 loss: loss * 1.15 + 0.02 * self.noise(update),
-                accuracy: right as f64 / count as f64,
+                accuracy: Some(right as f64 / count as f64),
+                r2: None,
+                mae: None,
                 count,
                 confusion,
                 seconds: 0.8,

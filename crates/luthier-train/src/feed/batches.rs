@@ -1,15 +1,17 @@
-//! Batches in order, from a loader, from tokens in memory, or from what frozen parts gave.
+//! Batches in order, from a loader, from rows or tokens in memory, or from what frozen parts gave.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use luthier_data::Epoch;
 use luthier_model::{Flow, Input, Tokens};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use super::pictures;
 use crate::TrainError;
 use crate::prefix::Prefix;
+use crate::rows::Rows;
 use crate::texts::Sequences;
 
 /// A batch on the device.
@@ -17,10 +19,22 @@ pub struct Batch {
     /// What goes into the network, and where. Of texts, a last sequence may be filler: it has no label, and its logits
     /// are left out
     pub start: Start,
-    /// Class indices
+    /// Class indices; 0 for a regression
     pub labels: Vec<i64>,
+    /// Targets of a regression, as the model sees them: fp32 [N, targets]
+    pub values: Option<Tensor>,
     /// Indices of the samples in their split
     pub indices: Vec<u32>,
+}
+
+impl Batch {
+    /// What the loss compares the outputs with: labels, int64 [N], or the targets of a regression, fp32 [N, targets].
+    pub fn truth(&self, device: Device) -> Result<Tensor, TrainError> {
+        match &self.values {
+            Some(values) => Ok(values.shallow_clone()),
+            None => Ok(Tensor::f_from_slice(&self.labels)?.f_to_device(device)?),
+        }
+    }
 }
 
 /// What goes into a network, and where.
@@ -61,6 +75,7 @@ pub struct Batches {
 
 enum Source {
     Pictures(Epoch),
+    Rows { rows: Rc<Rows>, labels: Arc<Vec<i64>>, order: Order },
     Texts { tokens: Arc<Sequences>, grain: usize, labels: Arc<Vec<i64>>, order: Order },
     Kept { prefix: Arc<Prefix>, view: usize, grain: usize, labels: Arc<Vec<i64>>, order: Order },
 }
@@ -100,6 +115,16 @@ struct Taken {
 impl Batches {
     pub(super) fn pictures(epoch: Epoch, places: Arc<Vec<String>>, device: Device) -> Self {
         Batches { source: Source::Pictures(epoch), places, device }
+    }
+
+    pub(super) fn rows(
+        rows: Rc<Rows>,
+        order: Order,
+        places: Arc<Vec<String>>,
+        labels: Arc<Vec<i64>>,
+        device: Device,
+    ) -> Self {
+        Batches { source: Source::Rows { rows, labels, order }, places, device }
     }
 
     pub(super) fn texts(
@@ -153,6 +178,14 @@ impl Batches {
                 Some(batch) => Ok(Some(decoded(batch?, device)?)),
                 None => Ok(None),
             },
+            Source::Rows { rows, labels, order } => {
+                let Some(indices) = order.next() else { return Ok(None) };
+                let began = Instant::now();
+                let (x, values) = rows.batch(&indices)?;
+                let (start, labels) = (Start::Input(Input::Rows(x)), labels_of(labels, &indices));
+                let batch = Batch { start, labels, values, indices };
+                Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
+            }
             Source::Texts { tokens, grain, labels, order } => {
                 let Some(indices) = order.next() else { return Ok(None) };
                 let began = Instant::now();
@@ -164,7 +197,8 @@ impl Batches {
                 let mut packed = Tokens::pack(&sequences)?;
                 packed.ids = packed.ids.f_to_device(device)?;
                 let labels = labels_of(labels, &indices);
-                let batch = Batch { start: Start::Input(Input::Tokens(packed)), labels, indices };
+                let start = Start::Input(Input::Tokens(packed));
+                let batch = Batch { start, labels, values: None, indices };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
             Source::Kept { prefix, view, grain, labels, order } => {
@@ -176,7 +210,8 @@ impl Batches {
                 } else {
                     let flow = prefix.batch(*view, &kept, *grain, device)?;
                     let labels = labels_of(labels, &kept);
-                    Some(Batch { start: Start::Behind(prefix.parts, flow), labels, indices: kept })
+                    let start = Start::Behind(prefix.parts, flow);
+                    Some(Batch { start, labels, values: None, indices: kept })
                 };
                 let why = || "it could not be read when frozen parts were run".to_string();
                 let skipped = lost.into_iter().map(|index| (index, why())).collect();
@@ -199,5 +234,6 @@ fn decoded(batch: luthier_data::Batch, device: Device) -> Result<Taken, TrainErr
     let shape = [batch.labels.len() as i64, i64::from(batch.height), i64::from(batch.width), 3];
     let input = Input::Pictures(pictures(&batch.pixels, shape)?.f_to_device(device)?);
     let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
-    Ok(Taken { batch: Some(Batch { start: Start::Input(input), labels, indices }), skipped, wait })
+    let batch = Batch { start: Start::Input(input), labels, values: None, indices };
+    Ok(Taken { batch: Some(batch), skipped, wait })
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod split;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use luthier_data::{bucketed_order, epoch_order};
@@ -12,6 +13,7 @@ use tch::{Device, Tensor};
 
 use crate::TrainError;
 use crate::prefix::Prefix;
+use crate::rows::Tables;
 
 use batches::Order;
 pub(crate) use batches::filler;
@@ -50,8 +52,9 @@ impl Feed {
     pub fn new(plan: &Plan, device: Device) -> Result<Self, TrainError> {
         let recipe = &plan.recipe;
         let batch_size = size(recipe.train.batch_size);
-        let splits =
-            plan.data.splits.iter().map(|split| Split::new(plan, split)).collect::<Result<_, _>>()?;
+        let tables = Tables::of(plan, device).map(Rc::new);
+        let split = |(index, split)| Split::new(plan, split, tables.clone().map(|tables| (tables, index)));
+        let splits = plan.data.splits.iter().enumerate().map(split).collect::<Result<_, _>>()?;
         Ok(Feed {
             splits,
             prefix: None,

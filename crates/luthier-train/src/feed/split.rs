@@ -1,6 +1,7 @@
-//! One split: pictures that a loader decodes, or texts that are in memory as tokens.
+//! One split: pictures that a loader decodes, rows of a table, or texts that are in memory as tokens.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use luthier_data::{Chain, EpochOptions, Limits, Loader, LoaderOptions, Source};
@@ -9,6 +10,7 @@ use tch::Device;
 
 use super::{Batches, Order};
 use crate::TrainError;
+use crate::rows::Tables;
 use crate::texts::{Reader, Sequences};
 
 /// One split, ready to be read.
@@ -22,8 +24,13 @@ pub(crate) struct Split {
 }
 
 enum Samples {
-    Pictures { eval: Loader, train: Option<Loader> },
+    Pictures {
+        eval: Loader,
+        train: Option<Loader>,
+    },
     Texts(Box<Texts>),
+    /// The tables of all splits, and which split it is
+    Rows(Rc<Tables>, usize),
 }
 
 /// Texts that are read when they are first asked for.
@@ -35,8 +42,15 @@ struct Texts {
 }
 
 impl Split {
-    pub fn new(plan: &Plan, split: &SplitPlan) -> Result<Self, TrainError> {
-        let samples = if let Some(text) = &plan.text {
+    /// `tables` are those of a plan that has such, with the split's number.
+    pub fn new(
+        plan: &Plan,
+        split: &SplitPlan,
+        tables: Option<(Rc<Tables>, usize)>,
+    ) -> Result<Self, TrainError> {
+        let samples = if let Some((tables, index)) = tables {
+            Samples::Rows(tables, index)
+        } else if let Some(text) = &plan.text {
             let (reader, split, plan) = (Reader::of(plan), split.clone(), text.clone());
             Samples::Texts(Box::new(Texts { tokens: OnceLock::new(), reader, split, plan }))
         } else {
@@ -90,6 +104,10 @@ impl Split {
                 let loader = augmented.as_ref().filter(|_| train).unwrap_or(eval);
                 let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false };
                 Ok(Batches::pictures(loader.epoch(order, options), places, device))
+            }
+            Samples::Rows(tables, index) => {
+                let order = Order::new(order, batch_size, skip);
+                Ok(Batches::rows(tables.rows(*index)?, order, places, Arc::clone(&self.labels), device))
             }
             Samples::Texts(_) => {
                 let tokens = self.tokens()?.unwrap_or_default();

@@ -34,7 +34,8 @@ fn stage_prefix(
     let quiet = model.parts().iter().take(frozen).take_while(|part| !part.noisy).count();
     let name = |index: usize| model.parts().get(index).map_or("", |part| part.name.as_str());
     let cache = plan.recipe.train.prefix_cache;
-    if frozen == 0 || !cache.enabled {
+    // rows of a table are too small for it to be worth keeping anything
+    if frozen == 0 || !cache.enabled || plan.table.is_some() {
         return Ok(Ok(None));
     }
     if quiet == 0 {

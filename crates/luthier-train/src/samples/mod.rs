@@ -1,22 +1,31 @@
 //! What is on disk as planned splits.
 
 mod folders;
+mod rows;
 mod tables;
 
 use std::path::Path;
 
 use luthier_data::{Parts, Shares, oversample, plain_parts, stratified_parts, stratified_split, undersample};
-use luthier_plan::DataPlan;
+use luthier_plan::{DataPlan, TablePlan};
 use luthier_recipe::{Balance, Data, Recipe, Task};
 
 use crate::TrainError;
 
-/// The splits of a recipe, and what is worth saying about them.
-pub(crate) fn data_plan(recipe: &Recipe, base: &Path) -> Result<(DataPlan, Vec<String>), TrainError> {
-    match recipe.task {
-        Task::ImageClassification => folders::splits(&recipe.data, recipe.seed, base),
-        Task::TextClassification => tables::splits(&recipe.data, recipe.seed, base),
-    }
+/// The splits of a recipe, what becomes of the columns of a table, and what is worth saying about them.
+pub(crate) fn data_plan(
+    recipe: &Recipe,
+    base: &Path,
+) -> Result<(DataPlan, Option<TablePlan>, Vec<String>), TrainError> {
+    let (data, notes) = match recipe.task {
+        Task::ImageClassification => folders::splits(&recipe.data, recipe.seed, base)?,
+        Task::TextClassification => tables::splits(&recipe.data, recipe.seed, base)?,
+        Task::Classification | Task::Regression => {
+            let (data, table, notes) = rows::splits(recipe, base)?;
+            return Ok((data, Some(table), notes));
+        }
+    };
+    Ok((data, None, notes))
 }
 
 /// Which samples of one place each split has, by index: balanced and divided as the recipe asks.

@@ -93,13 +93,14 @@ pub struct EvalArgs {
 Examples:
   luthier predict runs/hotdog lunch.jpg
   luthier predict runs/hotdog photos/ --json
+  luthier predict runs/rent new-flats.csv
   luthier predict runs/spam < messages.txt
   luthier predict runs/spam --text 'You have won a prize'")]
 pub struct PredictArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Pictures, or folders of pictures; for texts, files with a text a line, `-` for the standard input (also if none
+    /// Pictures, or folders of pictures; tables with the columns of the training table; for texts, files with a text a line, `-` for the standard input (also if none
     /// is given)
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,

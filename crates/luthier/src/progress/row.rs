@@ -10,10 +10,12 @@ pub struct Row {
     pub epochs: f64,
     /// Mean training loss since the epoch began
     pub loss: f64,
-    /// Share of right answers since the epoch began
-    pub accuracy: f64,
-    /// The same on the validation split
-    pub valid: Option<(f64, f64)>,
+    /// Share of right answers since the epoch began; none for a regression
+    pub score: Option<f64>,
+    /// The same on the validation split; the second is R² for a regression
+    pub valid: Option<(f64, Option<f64>)>,
+    /// It is a regression: scores are R², not shares
+    pub regression: bool,
     /// Learning rate of the first group
     pub lr: f64,
     /// Wall time since the row before
@@ -28,9 +30,10 @@ pub struct Row {
 const WHOLE: usize = 78;
 
 /// Head of the table.
-pub fn header(look: &Look) -> String {
+pub fn header(regression: bool, look: &Look) -> String {
+    let score = if regression { look.sign("R²", "R2") } else { "acc" };
     let title =
-        format!("{:>7}  {:>10} {:>8}  {:>10} {:>8}", "epoch", "train loss", "acc", "valid loss", "acc");
+        format!("{:>7}  {:>10} {:>8}  {:>10} {:>8}", "epoch", "train loss", score, "valid loss", score);
     look.paint(DIM, &(title + &rest("lr", "time", look)))
 }
 
@@ -47,11 +50,14 @@ impl Row {
         } else {
             format!("{:.2}/{epochs}", self.epochs)
         };
-        let train = format!("{:>10.4} {:>8}", self.loss, text::percent(self.accuracy));
+        let score = |score: Option<f64>| match score {
+            Some(r2) if self.regression => format!("{r2:.4}"),
+            Some(accuracy) => text::percent(accuracy),
+            None => String::new(),
+        };
+        let train = format!("{:>10.4} {:>8}", self.loss, score(self.score));
         let valid = match self.valid {
-            Some((loss, accuracy)) => {
-                look.paint(BOLD, &format!("{loss:>10.4} {:>8}", text::percent(accuracy)))
-            }
+            Some((loss, of)) => look.paint(BOLD, &format!("{loss:>10.4} {:>8}", score(of))),
             None => " ".repeat(19),
         };
         let rest = rest(&text::number(self.lr), &text::duration(self.seconds), look);

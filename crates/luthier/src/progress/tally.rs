@@ -36,6 +36,8 @@ pub struct Tally {
     verbose: u8,
     length: Length,
     metric: Metric,
+    /// There are no classes: scores are R²
+    regression: bool,
     header: bool,
     /// Sums over the running epoch: loss × samples, right answers, samples
     epoch: (f64, u64, u64),
@@ -59,6 +61,7 @@ impl Tally {
             verbose,
             length: plan.length,
             metric: plan.recipe.eval.metric,
+            regression: plan.data.classes.is_empty(),
             header: false,
             epoch: (0.0, 0, 0),
             pending: None,
@@ -114,7 +117,7 @@ impl Tally {
             Event::EpochEnd { at, loss, accuracy, .. } => {
                 let row = self.row(*at);
                 row.loss = *loss;
-                row.accuracy = *accuracy;
+                row.score = *accuracy;
                 row.estimate = false;
             }
             Event::SampleSkipped { path, why, .. } => {
@@ -162,31 +165,30 @@ impl Tally {
             let row = self.row(eval.at);
             row.estimate = true;
             match eval.split.as_str() {
-                "valid" => row.valid = Some((eval.loss, eval.accuracy)),
-                _ => (row.loss, row.accuracy) = (eval.loss, eval.accuracy),
+                "valid" => row.valid = Some((eval.loss, score(eval))),
+                _ => (row.loss, row.score) = (eval.loss, score(eval)),
             }
         } else if eval.split == "valid" {
-            self.row(eval.at).valid = Some((eval.loss, eval.accuracy));
+            self.row(eval.at).valid = Some((eval.loss, score(eval)));
         } else {
             self.flush(lines);
-            lines.push(format!(
-                "{:>7}  loss {:.4}, accuracy {}, {}",
-                eval.split,
-                eval.loss,
-                text::percent(eval.accuracy),
-                text::count(eval.count, "sample", "samples"),
-            ));
+            let mut line = format!("{:>7}  loss {:.4}, ", eval.split, eval.loss);
+            for (name, figure) in figures(eval) {
+                line.push_str(&format!("{name} {figure}, "));
+            }
+            lines.push(line + &text::count(eval.count, "sample", "samples"));
         }
     }
 
     /// The row that is being filled: an epoch's end and an evaluation at the same update share one, in either order.
     fn row(&mut self, at: Position) -> &mut Row {
         let (loss, right, count) = self.epoch;
-        let lr = self.lr;
+        let (lr, regression) = (self.lr, self.regression);
         self.pending.get_or_insert_with(|| Row {
             epochs: at.epochs,
             loss: loss / count as f64,
-            accuracy: right as f64 / count as f64,
+            score: (!regression).then(|| right as f64 / count as f64),
+            regression,
             valid: None,
             lr,
             seconds: 0.0,
@@ -201,7 +203,7 @@ impl Tally {
             self.row_seconds = 0.0;
             if !self.header {
                 self.header = true;
-                lines.push(row::header(&self.look));
+                lines.push(row::header(self.regression, &self.look));
             }
             lines.push(row.line(self.length.epochs, &self.look));
         }
@@ -225,6 +227,7 @@ impl Tally {
             let metric = match self.metric {
                 Metric::Loss => format!("loss {metric:.4}"),
                 Metric::Accuracy => format!("accuracy {}", text::percent(metric)),
+                Metric::R2 => format!("R² {metric:.4}"),
             };
             let epoch = update as f64 / self.length.updates_per_epoch.max(1) as f64;
             line.push_str(&format!(", best validation {metric} after epoch {}", text::number(epoch)));
@@ -272,4 +275,19 @@ impl Tally {
         let left = self.length.updates.saturating_sub(self.update) as f64;
         left * self.seconds() / self.updates_here as f64
     }
+}
+
+/// Share of right answers, or R².
+fn score(eval: &EvalEnd) -> Option<f64> {
+    eval.accuracy.or(eval.r2)
+}
+
+/// The figures of an evaluation besides its loss, with their names.
+fn figures(eval: &EvalEnd) -> Vec<(&'static str, String)> {
+    let all = [
+        ("accuracy", eval.accuracy.map(text::percent)),
+        ("R²", eval.r2.map(|r2| format!("{r2:.4}"))),
+        ("mean absolute error", eval.mae.map(text::number)),
+    ];
+    all.into_iter().filter_map(|(name, figure)| Some((name, figure?))).collect()
 }

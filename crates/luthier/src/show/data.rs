@@ -16,10 +16,15 @@ const BAR: usize = 20;
 /// Splits, and the classes with their counts.
 pub fn samples(page: &mut Page, plan: &Plan) {
     let data = &plan.data;
-    page.section("Data", &text::count(data.classes.len() as u64, "class", "classes"));
+    let about = if data.classes.is_empty() {
+        "rows".to_owned()
+    } else {
+        text::count(data.classes.len() as u64, "class", "classes")
+    };
+    page.section("Data", &about);
     let counts: Vec<Vec<u64>> = data.splits.iter().map(|split| count(split, data.classes.len())).collect();
 
-    let mut rows = vec![vec![page.dim("class")]];
+    let mut rows = vec![vec![page.dim(if data.classes.is_empty() { "" } else { "class" })]];
     rows[0].extend(data.splits.iter().map(|split| page.dim(&split.name)));
     let first: &[u64] = counts.first().map_or(&[], Vec::as_slice);
     let most = first.iter().copied().max().unwrap_or(0).max(1);

@@ -8,6 +8,7 @@ mod runs;
 mod scan;
 mod schedule;
 mod stages;
+mod table;
 mod texts;
 mod words;
 
@@ -26,6 +27,8 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
     let task = match plan.recipe.task {
         Task::ImageClassification => "image classification",
         Task::TextClassification => "text classification",
+        Task::Classification => "classification of rows",
+        Task::Regression => "regression",
     };
     page.text.push_str(&format!(
         "{}  {}\n",
@@ -33,9 +36,10 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
         look.paint(DIM, &format!("{task}, seed {}", plan.recipe.seed))
     ));
     data::samples(&mut page, plan);
-    match &plan.text {
-        Some(texts) => texts::texts(&mut page, plan, texts),
-        None => data::transforms(&mut page, plan),
+    match (&plan.text, &plan.table) {
+        (Some(texts), _) => texts::texts(&mut page, plan, texts),
+        (None, Some(table)) => table::columns(&mut page, plan, table),
+        (None, None) => data::transforms(&mut page, plan),
     }
     model::model(&mut page, &plan.model, &plan.groups, verbose);
     model::optimizer(&mut page, plan);

@@ -1,5 +1,5 @@
 use luthier_plan::{Plan, ResolvedPrecision};
-use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Metric};
+use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, LossInput, Metric, Reduction};
 
 use super::{Page, words};
 use crate::text;
@@ -49,15 +49,30 @@ fn batch(plan: &Plan) -> String {
 }
 
 fn loss(plan: &Plan) -> String {
-    let Loss::CrossEntropy { label_smoothing, class_weights } = &plan.recipe.loss;
-    let mut text = "cross-entropy".to_owned();
-    if *label_smoothing > 0.0 {
+    let loss = &plan.recipe.loss;
+    let mut text = match loss {
+        Loss::CrossEntropy { .. } => "cross-entropy".to_owned(),
+        Loss::Bce { .. } => "binary cross-entropy".to_owned(),
+        Loss::Mse { .. } => "mean squared error".to_owned(),
+        Loss::Mae { .. } => "mean absolute error".to_owned(),
+        Loss::SmoothL1 { beta, .. } => format!("smooth L1, squared below {}", text::number(*beta)),
+        Loss::Hinge { .. } => "hinge".to_owned(),
+    };
+    if loss.input() == Some(LossInput::Probabilities) {
+        text.push_str(" on probabilities");
+    }
+    if loss.reduction() == Reduction::Sum {
+        text.push_str(", gradients of the sum over a batch");
+    }
+    if let Loss::CrossEntropy { label_smoothing, .. } = loss
+        && *label_smoothing > 0.0
+    {
         text.push_str(&format!(", label smoothing {}", text::number(*label_smoothing)));
     }
-    let weights = match class_weights {
-        ClassWeights::Rule(ClassWeightRule::None) => return text,
-        ClassWeights::Rule(ClassWeightRule::Balanced) => "balanced class weights",
-        ClassWeights::Each(_) => "class weights",
+    let weights = match loss.class_weights() {
+        None | Some(ClassWeights::Rule(ClassWeightRule::None)) => return text,
+        Some(ClassWeights::Rule(ClassWeightRule::Balanced)) => "balanced class weights",
+        Some(ClassWeights::Each(_)) => "class weights",
     };
     text.push_str(&format!(", {weights}"));
     let bounds = plan
@@ -79,6 +94,9 @@ fn computing(plan: &Plan) -> String {
     };
     if plan.text.is_some() {
         return format!("{precision}, sequences packed, on {}", plan.device);
+    }
+    if plan.table.is_some() {
+        return format!("{precision}, on {}", plan.device);
     }
     format!("{precision}, {}, on {}", plan.memory_format.replace('_', " "), plan.device)
 }
@@ -103,6 +121,7 @@ fn evaluation(plan: &Plan) -> String {
     let metric = match eval.metric {
         Metric::Loss => "loss",
         Metric::Accuracy => "accuracy",
+        Metric::R2 => "R²",
     };
     let mut text = match eval.batches {
         Some(batches) => format!(

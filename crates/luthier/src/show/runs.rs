@@ -16,13 +16,13 @@ pub fn runs_text(runs: &[RunSummary], look: &Look) -> String {
         ["run", "state", "epochs", "valid loss", "acc", "at epoch", "arch", "weights", "time", "samples/s"];
     let mut rows = vec![titles.map(|title| look.paint(DIM, title)).to_vec()];
     for run in runs {
-        let (loss, accuracy, at) = numbers(run.best);
+        let (loss, score, at) = numbers(run.best);
         rows.push(vec![
             look.paint(BOLD, &run.name),
             state(run, look),
             epochs(run),
             loss,
-            accuracy,
+            score,
             at,
             run.arch.clone(),
             text::shorten(&file_name(&run.weights), 28),
@@ -70,10 +70,10 @@ pub fn comparison_text(comparison: &Comparison, look: &Look) -> String {
     }
     rows.push(row("state", &|run| state(run, look)));
     rows.push(row("best valid loss", &|run| numbers(run.best).0));
-    rows.push(row("best valid accuracy", &|run| numbers(run.best).1));
+    figures(&mut rows, "best", &row, runs, &|run| run.best);
     rows.push(row("at epoch", &|run| numbers(run.best).2));
     rows.push(row("last valid loss", &|run| numbers(run.last).0));
-    rows.push(row("last valid accuracy", &|run| numbers(run.last).1));
+    figures(&mut rows, "last", &row, runs, &|run| run.last);
     rows.push(row("epochs", &|run| epochs(run)));
     rows.push(row("time", &|run| text::duration(run.seconds)));
     rows.push(row("samples/s", &|run| {
@@ -97,7 +97,8 @@ fn best(runs: &[RunSummary]) -> Option<usize> {
             let best = run.best?;
             let score = match metric {
                 Metric::Loss => -best.loss,
-                Metric::Accuracy => best.accuracy,
+                Metric::Accuracy => best.accuracy?,
+                Metric::R2 => best.r2?,
             };
             score.is_finite().then_some((index, score))
         })
@@ -120,10 +121,35 @@ fn state(run: &RunSummary, look: &Look) -> String {
     look.paint(style, word)
 }
 
-/// Loss, accuracy and epoch of an evaluation; nothing where there is none.
+/// Rows of the figures that any run has besides its loss.
+fn figures(
+    rows: &mut Vec<Vec<String>>,
+    when: &str,
+    row: &dyn Fn(&str, &dyn Fn(&RunSummary) -> String) -> Vec<String>,
+    runs: &[RunSummary],
+    of: &dyn Fn(&RunSummary) -> Option<EvalSummary>,
+) {
+    let accuracy = |eval: EvalSummary| eval.accuracy.map(text::percent);
+    let r2 = |eval: EvalSummary| eval.r2.map(|r2| format!("{r2:.4}"));
+    let mae = |eval: EvalSummary| eval.mae.map(text::number);
+    let all: [(&str, &dyn Fn(EvalSummary) -> Option<String>); 3] =
+        [("accuracy", &accuracy), ("R²", &r2), ("mean absolute error", &mae)];
+    for (name, figure) in all {
+        let cell = |run: &RunSummary| of(run).and_then(figure).unwrap_or_default();
+        if name == "accuracy" && runs.iter().all(|run| of(run).is_none())
+            || runs.iter().any(|run| !cell(run).is_empty())
+        {
+            rows.push(row(&format!("{when} valid {name}"), &cell));
+        }
+    }
+}
+
+/// Loss, accuracy (or R²) and epoch of an evaluation; nothing where there is none.
 fn numbers(eval: Option<EvalSummary>) -> (String, String, String) {
     eval.map_or_else(Default::default, |eval| {
-        (format!("{:.4}", eval.loss), text::percent(eval.accuracy), text::number(eval.epochs))
+        let r2 = || eval.r2.map(|r2| format!("R² {r2:.3}"));
+        let score = eval.accuracy.map(text::percent).or_else(r2).unwrap_or_default();
+        (format!("{:.4}", eval.loss), score, text::number(eval.epochs))
     })
 }
 

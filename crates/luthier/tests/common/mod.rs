@@ -55,6 +55,7 @@ pub fn plan() -> Plan {
             tensors,
         },
         text: None,
+        table: None,
         stages: luthier_plan::stages::plan(&[], &length, &[]).expect("one stage is always there"),
         groups,
         length,

@@ -40,7 +40,7 @@ pub fn events(plan: &Plan) -> Vec<Event> {
         events.push(Event::EpochEnd {
             at: here,
             loss: 0.6 - 0.1 * epoch as f64,
-            accuracy: 0.7 + 0.05 * epoch as f64,
+            accuracy: Some(0.7 + 0.05 * epoch as f64),
             seconds: 16.8,
         });
         events.push(Event::EvalBegin { at: here, split: "valid".to_owned(), batches: 4 });
@@ -49,7 +49,9 @@ pub fn events(plan: &Plan) -> Vec<Event> {
             at: here,
             split: "valid".to_owned(),
             loss: 0.5 - 0.05 * quality,
-            accuracy,
+            accuracy: Some(accuracy),
+            r2: None,
+            mae: None,
             count: 50,
             confusion: vec![vec![15, 5], vec![5, 25]],
             seconds: 4.0,
