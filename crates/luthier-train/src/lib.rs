@@ -4,12 +4,14 @@
 //! a [`Session`] runs it and tells its listeners.
 
 pub mod checkpoint;
+mod cut;
 mod ema;
 mod error;
 mod evaluate;
 mod feed;
 mod job;
 mod loss;
+mod measured;
 mod optim;
 mod predict;
 mod prefix;
@@ -23,15 +25,19 @@ mod tensors;
 mod texts;
 
 pub use checkpoint::Checkpoint;
+pub use cut::cut;
 pub use ema::Ema;
 pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation};
+pub use feed::{Batch, Batches, Feed, Start, Update};
 pub use job::Job;
 pub use loss::Objective;
+pub use measured::{OtherRule, resting_parts};
 pub use optim::Optimizer;
 pub use predict::{Prediction, TextPrediction};
 pub use prepare::{Prepared, planned_model, prepare};
 pub use runner::Runner;
 pub use session::Session;
 pub use state::{Best, State, Sums};
+pub use step::Step;
 pub use texts::tokenizer_files;
