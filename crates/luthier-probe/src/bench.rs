@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use luthier_model::Model;
 use luthier_plan::{Plan, ResolvedPrecision, Role};
-use luthier_train::{Batch, Job, OtherRule, Prepared, Runner, TrainError, Update, resting_parts};
+use luthier_train::{Batch, Job, OtherRule, Prepared, Runner, TrainError, resting_parts};
 use tch::Tensor;
 
-use crate::samples::{self, update_of};
+use crate::samples;
 
 /// What probes work on.
 pub(crate) struct Bench {
@@ -120,11 +120,6 @@ impl Bench {
             return Ok(batch);
         }
         self.runner().behind(&batch, self.resting)
-    }
-
-    /// As [`Bench::short`], as an update of that batch alone.
-    pub fn short_update(&self, batch: Batch) -> Result<Update, TrainError> {
-        Ok(update_of(vec![self.short(batch)?]))
     }
 
     /// Samples of a batch that a probe of so many passes can afford in so many seconds, at most `most`.

@@ -6,20 +6,25 @@
 
 mod bench;
 mod clock;
-
+mod finders;
 mod fit;
 mod look;
 mod norms;
 mod points;
 mod probes;
 mod samples;
-
+mod trial;
 
 use std::time::Duration;
 
 use luthier_doctor::ProbeFacts;
 use luthier_recipe::Loaded;
 use luthier_train::{Prepared, TrainError};
+
+pub use finders::{
+    BatchCurve, BatchLimits, BatchPoint, LrCurve, Overfit, find_batch, find_lr, overfit_one_batch,
+};
+pub use trial::{Arm, Patch, Trial, TrialError, patched, trial};
 
 use bench::Bench;
 use clock::Clock;

@@ -18,11 +18,6 @@ impl Look {
     pub fn loss(&self) -> Result<f64, TrainError> {
         Ok(self.loss.f_double_value(&[])?)
     }
-
-    /// Share of right answers.
-    pub fn score(&self, batch: &Batch) -> Result<f64, TrainError> {
-        Ok(hits(&self.outputs, batch)? / batch.labels.len().max(1) as f64)
-    }
 }
 
 /// Seed of dropout in a probe: the same for passes that are compared.

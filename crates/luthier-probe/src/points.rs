@@ -54,7 +54,8 @@ fn is_relu(kind: &str) -> bool {
 fn point(sight: &Sight<'_>, what: What) -> Result<OutputPoint, TrainError> {
     let x = sight.tensor.f_detach()?;
     let dead = dead(&x)?;
-    let mut point = OutputPoint { name: sight.name.into(), kind: sight.kind.into(), dead, ..Default::default() };
+    let mut point =
+        OutputPoint { name: sight.name.into(), kind: sight.kind.into(), dead, ..Default::default() };
     if what == What::All {
         let x = x.f_to_kind(Kind::Float)?;
         point.std = told(x.f_std(false)?.f_double_value(&[])?);

@@ -9,7 +9,11 @@ use common::{PICTURES, probed};
 #[test]
 fn a_healthy_residual_network() {
     let facts = probed(PICTURES, &[]);
-    assert!(facts.skipped.iter().all(|(name, _)| ["future", "padding", "positions"].contains(&name.as_str())), "{:?}", facts.skipped);
+    assert!(
+        facts.skipped.iter().all(|(name, _)| ["future", "padding", "positions"].contains(&name.as_str())),
+        "{:?}",
+        facts.skipped
+    );
     let inputs = facts.inputs.unwrap();
     assert_eq!(inputs.count, 18 * 32 * 32 * 3);
     assert_eq!((inputs.mean.len(), inputs.bad.len()), (3, 0));

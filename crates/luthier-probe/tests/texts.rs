@@ -81,7 +81,7 @@ fn labels_that_do_not_belong_to_their_texts_gain_nothing() {
         .lines()
         .enumerate()
         .map(|(row, line)| {
-            let class = if (row * 2_654_435_761usize >> 7) % 2 == 0 { "spam" } else { "ham" };
+            let class = if ((row * 2_654_435_761usize) >> 7).is_multiple_of(2) { "spam" } else { "ham" };
             format!("{class}\t{}\n", line.split_once('\t').unwrap().1)
         })
         .collect();
@@ -109,7 +109,9 @@ fn an_encoder_sees_the_future() {
 fn frozen_tensors_neither_move_nor_count_as_stuck() {
     let facts = probed(TEXTS, &["model.train=[\"h.1.*\", \"ln_f.*\", \"score.*\"]"]);
     let start = facts.start.unwrap();
-    assert!(start.gradients.iter().all(|point| !point.name.starts_with("h.0") && !point.name.starts_with("w")));
+    assert!(
+        start.gradients.iter().all(|point| !point.name.starts_with("h.0") && !point.name.starts_with("w"))
+    );
     assert!(facts.stuck.is_empty() && facts.drifted.is_empty());
 }
 

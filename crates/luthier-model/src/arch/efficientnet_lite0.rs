@@ -97,7 +97,7 @@ impl Network for EfficientNetLite0 {
                 Some(block) => block.forward(x, train)?,
                 None if index == self.blocks.len() => {
                     average(&watch::seen("relu6", self.last.forward(x, train)?.f_relu6_()?))?
-                },
+                }
                 None => self.fc.forward(&x.f_dropout(self.dropout, train)?)?,
             },
         };
@@ -149,7 +149,7 @@ impl Block {
             Some(expand) => {
                 let wide = watch::seen("relu6", expand.forward(x, train)?.f_relu6_()?);
                 self.depthwise.forward(&wide, train)?
-            },
+            }
             None => self.depthwise.forward(x, train)?,
         };
         y = self.project.forward(&watch::seen("relu6", y.f_relu6_()?), train)?;

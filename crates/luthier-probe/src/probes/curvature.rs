@@ -33,7 +33,11 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     })?;
     match found {
         Some(curvature) => facts.curvature = Some(curvature),
-        None => return Err(Left("the gradient is zero or not finite: there is no direction to begin with".into())),
+        None => {
+            return Err(Left(
+                "the gradient is zero or not finite: there is no direction to begin with".into(),
+            ));
+        }
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use luthier_doctor::ProbeFacts;
 use luthier_model::ModelError;
 use tch::Tensor;
 
-use super::sentences::{hidden, packed, text};
 use super::Outcome;
+use super::sentences::{hidden, packed, text};
 use crate::bench::Bench;
 use crate::clock::Clock;
 use crate::norms::relative_change;

@@ -49,7 +49,12 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Adds a batch `[N, C, …]`; samples with a number that is not finite are named and left out.
-    pub fn add(&mut self, x: &Tensor, batch: &Batch, place: impl Fn(u32) -> String) -> Result<(), TrainError> {
+    pub fn add(
+        &mut self,
+        x: &Tensor,
+        batch: &Batch,
+        place: impl Fn(u32) -> String,
+    ) -> Result<(), TrainError> {
         let _quiet = tch::no_grad_guard();
         let fine = x.f_isfinite()?.f_flatten(1, -1)?.f_all_dim(1, false)?.f_to_kind(Kind::Int64)?;
         let fine = Vec::<i64>::try_from(fine.f_to_device(tch::Device::Cpu)?)?;

@@ -30,7 +30,7 @@ use crate::bench::Bench;
 use crate::clock::Clock;
 
 pub(crate) use inputs::Sums;
-pub(crate) use overfit::{THRESHOLD, learned};
+pub(crate) use overfit::{by_heart, learned};
 
 /// Why a probe has nothing to say, as a sentence.
 pub(crate) struct Left(pub String);
@@ -57,7 +57,11 @@ struct Probe {
     run: fn(&mut Bench, &mut ProbeFacts, Clock) -> Outcome,
 }
 
-const fn probe(name: &'static str, share: f64, run: fn(&mut Bench, &mut ProbeFacts, Clock) -> Outcome) -> Probe {
+const fn probe(
+    name: &'static str,
+    share: f64,
+    run: fn(&mut Bench, &mut ProbeFacts, Clock) -> Outcome,
+) -> Probe {
     Probe { name, share, run }
 }
 

@@ -17,14 +17,15 @@ const SAMPLES: usize = 8;
 /// Updates at most.
 const STEPS: usize = 100;
 /// Share of the first loss at which it is known by heart.
-pub(crate) const THRESHOLD: f64 = 0.05;
+const THRESHOLD: f64 = 0.05;
 
 pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
     // as evaluation sees them: the same each time
     let indices = bench.first.indices.iter().take(SAMPLES).copied().collect();
     let whole = crate::samples::one(bench.runner(), "train", false, indices)?;
-    let own = once(bench, &whole, None, clock.share(0.5))?;
-    let second = if learned(&own) { None } else { Some(once(bench, &whole, Some(adam()), clock)?) };
+    let own = by_heart(bench, &whole, None, STEPS, clock.share(0.5))?;
+    let second =
+        if learned(&own) { None } else { Some(by_heart(bench, &whole, Some(adam()), STEPS, clock)?) };
     facts.overfit_own = second.is_some().then(|| own.clone());
     let best = second.unwrap_or(own);
     bench.fitter = (!best.own).then(adam);
@@ -41,17 +42,19 @@ pub(crate) fn learned(fit: &FitFacts) -> bool {
         || first.zip(last).is_some_and(|(first, last)| *last <= THRESHOLD * first)
 }
 
-fn once(
+/// Fits one batch from the beginning; the model is left as it ended.
+pub(crate) fn by_heart(
     bench: &mut Bench,
     whole: &Batch,
     rule: Option<OtherRule>,
+    steps: usize,
     clock: Clock,
 ) -> Result<FitFacts, TrainError> {
     let update = crate::samples::update_of(vec![short(bench, whole)?]);
-    let limit = Limit { steps: STEPS, until: THRESHOLD, clock };
-    let Fitted { mut losses, diverged } =
-        fit(bench, rule.as_ref(), std::slice::from_ref(&update), limit)?;
-    let last = if diverged { f64::INFINITY } else { glance(bench.runner(), &update.batches[0], true)?.loss()? };
+    let limit = Limit { steps, until: THRESHOLD, clock };
+    let Fitted { mut losses, diverged } = fit(bench, rule.as_ref(), std::slice::from_ref(&update), limit)?;
+    let last =
+        if diverged { f64::INFINITY } else { glance(bench.runner(), &update.batches[0], true)?.loss()? };
     losses.push(told(last));
     let (_, score) = evaluated(bench.runner(), &update.batches)?;
     let score = if diverged { 0.0 } else { score };

@@ -116,7 +116,10 @@ fn summed(truth: &[f64], permuted: &[f64], held_out: &[Batch]) -> PermutedFacts 
     let (average, n) = (mean(&differences), differences.len().max(2) as f64);
     let variance = differences.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (n - 1.0);
     let mut counts = std::collections::BTreeMap::<i64, f64>::new();
-    held_out.iter().flat_map(|batch| &batch.labels).for_each(|label| *counts.entry(*label).or_default() += 1.0);
+    held_out
+        .iter()
+        .flat_map(|batch| &batch.labels)
+        .for_each(|label| *counts.entry(*label).or_default() += 1.0);
     let samples: f64 = counts.values().sum();
     let most = counts.values().copied().fold(0.0, f64::max);
     let (truth, permuted) = (mean(truth), mean(permuted));

@@ -2,8 +2,8 @@
 
 use luthier_doctor::ProbeFacts;
 
-use super::sentences::{pooled, text};
 use super::Outcome;
+use super::sentences::{pooled, text};
 use crate::bench::Bench;
 use crate::clock::Clock;
 use crate::norms::relative_change;

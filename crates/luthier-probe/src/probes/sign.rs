@@ -38,7 +38,9 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     })?;
     match sign {
         Ok(sign) => facts.sign = Some(sign),
-        Err(norm) => return Err(Left(format!("the gradient has the norm {norm}: there is no direction in it"))),
+        Err(norm) => {
+            return Err(Left(format!("the gradient has the norm {norm}: there is no direction in it")));
+        }
     }
     Ok(())
 }

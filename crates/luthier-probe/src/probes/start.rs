@@ -58,7 +58,8 @@ fn expected(bench: &Bench) -> Option<f64> {
 
 /// The numbers of [`StartFacts`] that are of the outputs `[N, outputs]`.
 fn of_outputs(outputs: &Tensor) -> Result<StartFacts, luthier_train::TrainError> {
-    let value = |tensor: Tensor| -> Result<f64, luthier_train::TrainError> { Ok(told(tensor.f_double_value(&[])?)) };
+    let value =
+        |tensor: Tensor| -> Result<f64, luthier_train::TrainError> { Ok(told(tensor.f_double_value(&[])?)) };
     let sums = outputs.f_sum_dim_intlist(-1, false, Kind::Float)?;
     Ok(StartFacts {
         output_std: value(outputs.f_std_dim(0, false, false)?.f_mean(Kind::Float)?)?,

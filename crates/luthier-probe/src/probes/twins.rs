@@ -27,7 +27,9 @@ pub(super) fn twins(bench: &Bench) -> Result<Vec<(String, f64)>, TrainError> {
         let layer = entry.name.strip_suffix(".weight").unwrap_or(&entry.name);
         let bias = store.get(&format!("{layer}.bias")).map(|bias| bias.tensor.detach());
         // units are rows, or columns where a layer keeps its weight the other way round: its bias tells
-        let columns = bias.as_ref().is_some_and(|bias| size.len() == 2 && bias.size()[..] == size[1..] && size[0] != size[1]);
+        let columns = bias
+            .as_ref()
+            .is_some_and(|bias| size.len() == 2 && bias.size()[..] == size[1..] && size[0] != size[1]);
         let mut units = entry.tensor.f_detach()?;
         units = if columns { units.f_transpose(0, 1)?.f_contiguous()? } else { units.f_flatten(1, -1)? };
         if let Some(bias) = bias.filter(|bias| bias.size() == [units.size()[0]]) {

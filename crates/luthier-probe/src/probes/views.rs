@@ -3,8 +3,8 @@
 use luthier_doctor::ProbeFacts;
 use tch::Kind;
 
-use super::inputs::texts;
 use super::Outcome;
+use super::inputs::texts;
 use crate::bench::Bench;
 use crate::clock::Clock;
 use crate::norms::told;
