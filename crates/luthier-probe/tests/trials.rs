@@ -50,7 +50,8 @@ fn a_run_that_diverges_is_the_worse_one() {
 #[test]
 fn without_a_validation_split_some_of_the_training_samples_are_held_out() {
     let sets = ["train.epochs=1"];
-    let mut recipe = loaded(&TEXTS.replace("split = { valid = 0.25 }", ""), &sets);
+    let mut recipe =
+        loaded(&TEXTS.replace("split = { valid = 0.25 }", "").replace("path =", "train ="), &sets);
     recipe.base = folder().to_path_buf();
     let patch = Patch::from([("optim.lr".to_owned(), json!(0.001))]);
     let _alone = alone();

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn suggestions_are_read_off_the_smoothed_curve() {
         let rates: Vec<f64> = (0..11).map(|at| 10f64.powi(at - 10)).collect();
-        let smooth = vec![2.0, 2.0, 2.0, 1.9, 1.5, 0.8, 0.4, 0.3, 0.5, 3.0, 9.0];
+        let smooth = vec![2.0, 2.0, 2.0, 1.9, 1.5, 0.8, 0.4, 0.2, 0.5, 3.0, 9.0];
         let mut curve = LrCurve { rates, losses: smooth.clone(), smooth, ..LrCurve::default() };
         suggest(&mut curve);
         // the lowest is at 1e-3; from 1.9 to 0.4 around 1e-5
