@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use luthier_model::Model;
+use luthier_model::{Entry, Model};
 use luthier_plan::{Plan, ResolvedPrecision, Role};
 use luthier_train::{Batch, Job, OtherRule, Prepared, Runner, TrainError, resting_parts};
 use tch::Tensor;
@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub seconds_exact: f64,
     /// The same in the recipe's precision, behind what rests
     pub seconds_own: f64,
+    /// Seconds for a forward pass of one sample through the whole network, in the recipe's precision
+    pub seconds_forward: f64,
 }
 
 impl Bench {
@@ -54,6 +56,7 @@ impl Bench {
             fitter: None,
             seconds_exact: 0.0,
             seconds_own: 0.0,
+            seconds_forward: 0.0,
         })
     }
 
@@ -73,19 +76,22 @@ impl Bench {
     /// Weights and buffers as they were, and an optimizer that remembers nothing.
     pub fn reset(&mut self) -> Result<(), TrainError> {
         self.runner_in(&Arc::clone(&self.own));
-        self.put_back(|_| true)?;
+        // what is frozen cannot move, and may be most of the model: it is put back at the very end
+        self.put_back(|entry, trainable| trainable || entry.role == Role::Buffer)?;
         self.job.refit(None)
     }
 
     /// The running statistics as they were: a forward pass in training mode moves them.
     pub fn reset_buffers(&self) -> Result<(), TrainError> {
-        self.put_back(|role| role == Role::Buffer)
+        self.put_back(|entry, _| entry.role == Role::Buffer)
     }
 
-    fn put_back(&self, which: impl Fn(Role) -> bool) -> Result<(), TrainError> {
+    fn put_back(&self, which: impl Fn(&Entry, bool) -> bool) -> Result<(), TrainError> {
         let _quiet = tch::no_grad_guard();
-        for (entry, start) in self.runner().model.store.entries().iter().zip(&self.start) {
-            if which(entry.role) {
+        let planned = self.own.model.tensors.iter().map(|tensor| tensor.trainable);
+        let entries = self.runner().model.store.entries().iter().zip(planned);
+        for ((entry, trainable), start) in entries.zip(&self.start) {
+            if which(entry, trainable) {
                 entry.tensor.shallow_clone().f_copy_(start)?;
             }
         }
@@ -122,6 +128,11 @@ impl Bench {
         self.runner().behind(&batch, self.resting)
     }
 
+    /// Whether leading parts give the same for a sample every time.
+    pub fn rests(&self) -> bool {
+        self.resting > 0
+    }
+
     /// Samples of a batch that a probe of so many passes can afford in so many seconds, at most `most`.
     pub fn affordable(&self, passes: f64, seconds: f64, most: usize) -> usize {
         let each = passes * self.seconds_exact.max(1e-9);
@@ -131,6 +142,7 @@ impl Bench {
     /// Everything handed back as it came.
     pub fn into_prepared(mut self) -> Result<Prepared, TrainError> {
         self.reset()?;
+        self.put_back(|_, _| true)?;
         self.job.into_prepared()
     }
 }

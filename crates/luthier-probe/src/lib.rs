@@ -4,6 +4,9 @@
 //! Nothing here judges: numbers go to `luthier-doctor`'s facts, and its rules say what they mean. Nothing here writes
 //! to a user's run directory, and the model that is measured is handed back as it came, to the last bit.
 
+#[cfg(test)]
+extern crate self as luthier_probe;
+
 mod bench;
 mod clock;
 mod finders;

@@ -40,7 +40,7 @@ pub(crate) fn watched<T>(
     Ok((result, points))
 }
 
-/// Share of dead units over all ReLUs, each counted by its units alike.
+/// Share of dead units, the mean over all ReLUs.
 pub(crate) fn dead_share(points: &[OutputPoint]) -> f64 {
     let relus: Vec<f64> =
         points.iter().filter(|point| is_relu(&point.kind)).map(|point| point.dead).collect();

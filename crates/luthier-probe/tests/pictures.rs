@@ -15,7 +15,7 @@ fn a_healthy_residual_network() {
         facts.skipped
     );
     let inputs = facts.inputs.unwrap();
-    assert_eq!(inputs.count, 18 * 32 * 32 * 3);
+    assert_eq!(inputs.count, 16 * 32 * 32 * 3);
     assert_eq!((inputs.mean.len(), inputs.bad.len()), (3, 0));
     assert!(inputs.min >= -2.0 && inputs.max <= 2.0);
     let eval = facts.eval_inputs.unwrap();

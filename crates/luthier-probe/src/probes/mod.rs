@@ -80,16 +80,20 @@ const ALL: &[Probe] = &[
     probe("rows", 0.05, rows::run),
     probe("sign", 0.05, sign::run),
     probe("reduction", 0.06, reduction::run),
-    probe("overfit", 0.25, overfit::run),
+    probe("overfit", 0.30, overfit::run),
     probe("curvature", 0.12, curvature::run),
     probe("permuted", 0.40, permuted::run),
 ];
 
 /// Runs every probe that fits the clock. An error or a panic costs the probe it comes from, and no other.
 pub(crate) fn run(bench: &mut Bench, clock: Clock) -> ProbeFacts {
+    run_these(ALL, bench, clock)
+}
+
+fn run_these(probes: &[Probe], bench: &mut Bench, clock: Clock) -> ProbeFacts {
     // in a thread of its own: what a panic leaves switched off, such as gradients, is switched off in that thread alone
     let facts = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| all(bench, clock));
+        let thread = scope.spawn(|| all(probes, bench, clock));
         thread.join()
     });
     facts.unwrap_or_else(|payload| ProbeFacts {
@@ -98,9 +102,9 @@ pub(crate) fn run(bench: &mut Bench, clock: Clock) -> ProbeFacts {
     })
 }
 
-fn all(bench: &mut Bench, clock: Clock) -> ProbeFacts {
+fn all(probes: &[Probe], bench: &mut Bench, clock: Clock) -> ProbeFacts {
     let mut facts = ProbeFacts::default();
-    for probe in ALL {
+    for probe in probes {
         if clock.over() {
             let why = format!("the budget was spent after {:.1} s", clock.spent());
             facts.skipped.push((probe.name.into(), why));
@@ -127,4 +131,51 @@ fn words(payload: &(dyn Any + Send)) -> String {
     let words = payload.downcast_ref::<String>().map(String::as_str);
     let words = words.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without words");
     format!("it panicked: {}", words.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn panics(bench: &mut Bench, _: &mut ProbeFacts, _: Clock) -> Outcome {
+        // with gradients off, the weights changed and the precision another one
+        tch::no_grad(|| {
+            for entry in bench.runner().model.trainable() {
+                let _ = entry.tensor.shallow_clone().zero_();
+            }
+            bench.exact(|_| panic!("the probe has a bug"))
+        })?;
+        Ok(())
+    }
+
+    fn fails(_: &mut Bench, _: &mut ProbeFacts, _: Clock) -> Outcome {
+        Err(Left("there is nothing to see".into()))
+    }
+
+    #[test]
+    fn what_one_probe_breaks_the_others_do_not_notice() {
+        let _alone = common::alone();
+        let facts = |probes: &[Probe]| {
+            let mut bench = Bench::new(common::prepared(common::TEXTS, &[])).unwrap();
+            run_these(probes, &mut bench, Clock::new(Duration::from_secs(60)))
+        };
+        let start = || probe("start", 0.2, start::run);
+        let steps = || probe("steps", 0.2, steps::run);
+        let broken = facts(&[probe("bug", 0.2, panics), start(), probe("none", 0.2, fails), steps()]);
+        let whole = facts(&[start(), steps()]);
+        assert!(whole.start.is_some() && whole.steps.len() == 5);
+        assert_eq!((broken.start, broken.steps), (whole.start, whole.steps));
+        let said = [("bug", "it panicked: the probe has a bug"), ("none", "there is nothing to see")];
+        assert_eq!(broken.skipped, said.map(|(name, why)| (name.to_owned(), why.to_owned())));
+        // and the thread that asked still wants gradients
+        assert!(tch::Tensor::from(1.0).set_requires_grad(true).square().requires_grad());
+    }
 }

@@ -20,13 +20,18 @@ const FEWEST: usize = 8;
 /// Samples at most.
 const TRAIN: usize = 512;
 const HELD_OUT: usize = 128;
+/// Share of the time for running what rests.
+const ONCE: f64 = 0.3;
 /// An evaluated sample costs about this share of a trained one.
 const FORWARD: f64 = 0.35;
 
 pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
     let batch_size = usize::try_from(bench.plan().recipe.train.batch_size).unwrap_or(usize::MAX).min(32);
     let (samples, split) = sources(bench);
-    let per_fit = |seeds: u64| clock.left() / (2 * seeds) as f64;
+    // what rests runs once for every sample; fits have the rest of the time
+    let once = if bench.rests() { bench.seconds_forward.max(1e-9) } else { 1e-9 };
+    let most = ((ONCE * clock.left() / once) as usize).min(TRAIN + HELD_OUT);
+    let per_fit = |seeds: u64| (1.0 - ONCE) * clock.left() / (2 * seeds) as f64;
     let each = bench.seconds_own.max(1e-9);
     let affordable = |seeds: u64, size: usize| (0.6 * per_fit(seeds) / (each * size as f64)) as usize;
     let choices = [(SEEDS, batch_size), (2, batch_size), (2, batch_size.min(8))];
@@ -36,9 +41,9 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
         return Err(Left(why));
     };
     let steps = affordable(seeds, size).min(STEPS);
-    let held_out = ((0.4 * per_fit(seeds) / (each * FORWARD)) as usize).clamp(16, HELD_OUT);
+    let held_out = ((0.4 * per_fit(seeds) / (each * FORWARD)) as usize).clamp(16, HELD_OUT).min(most / 4);
     // an epoch or more over what is taken
-    let wanted = (steps * size).min(TRAIN);
+    let wanted = (steps * size).min(TRAIN).min(most - held_out);
     let Samples { train, held_out } = samples.pick(wanted, held_out);
     if train.len() < 4 || held_out.len() < 4 {
         return Err(Left("there are too few samples to hold some out".into()));

@@ -26,6 +26,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     let began = Instant::now();
     let eval = glance(bench.runner(), &bench.first, false)?;
     let forward = began.elapsed().as_secs_f64();
+    bench.seconds_forward = forward / bench.first.labels.len().max(1) as f64;
     let mut start = StartFacts {
         loss: told(seen.loss()?),
         eval_loss: told(eval.loss()?),
