@@ -23,6 +23,7 @@ mod pool;
 mod spec;
 mod store;
 mod switches;
+mod watch;
 
 pub use builder::{Builder, Init};
 pub use config::{config_of, read_config};
@@ -37,3 +38,4 @@ pub use model::Model;
 pub use network::{Network, Part};
 pub use spec::{Shape, Spec, Stack};
 pub use store::{Entry, ParamStore};
+pub use watch::{Ear, Sight, watch};

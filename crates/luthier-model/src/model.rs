@@ -13,7 +13,7 @@ use crate::arch::{self, Options};
 use crate::config::TextConfig;
 use crate::switches::Switches;
 use crate::{
-    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, pool,
+    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, pool, watch,
 };
 
 /// An architecture with its parameters.
@@ -147,7 +147,9 @@ impl Model {
         let logits = parts.contains(&(count - 1));
         let mut flow = flow;
         for part in parts {
+            watch::enter(&self.parts()[part].name);
             flow = self.net.run(part, &flow, train)?;
+            watch::leave(part + 1 == count, &flow.hidden);
         }
         // beginnings that texts have in common are computed once; what comes out is every text's own
         flow = flow.apart()?;

@@ -23,6 +23,7 @@ mod words;
 
 pub use error::{Problem, RecipeError};
 pub use explain::{explain, suggest_key};
+pub use literal::literal;
 pub use load::{Loaded, Place, load, parse};
 pub use reference::reference_markdown;
 pub use render::render;

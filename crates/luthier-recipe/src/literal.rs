@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::shape::{Field, Shape};
 
-/// A value on one line.
-pub(crate) fn literal(value: &Value) -> String {
+/// A value as TOML, on one line: what may stand behind the `=` of `--set`. What JSON calls null is `nan`.
+pub fn literal(value: &Value) -> String {
     match value {
         Value::Null => "nan".to_string(),
         Value::Bool(bool) => bool.to_string(),

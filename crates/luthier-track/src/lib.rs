@@ -24,7 +24,7 @@ pub use metrics::{
     Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint, StepPoint,
     Timing, TimingRecord, read_metrics, read_timing,
 };
-pub use plot::{compare_plot, plot_run, plots};
+pub use plot::{CurvePlot, compare_plot, curve_plot, plot_run, plots};
 pub use report::{report_html, write_report};
 pub use run_dir::RunDir;
 pub use summary::{

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use luthier_plan::{Role, TensorPlan};
+use luthier_plan::{GroupPlan, Role, TensorPlan};
+use luthier_recipe::Rule;
 use luthier_torch::clear_grad;
 use tch::Tensor;
 
@@ -21,8 +22,13 @@ pub struct Job {
     stage: usize,
 }
 
-/// An optimizer of what a stage trains; only that wants gradients from here on.
-fn optimizer_of(runner: &Runner, stage: usize) -> Result<Optimizer, TrainError> {
+/// An optimizer of what a stage trains, by `rule` and with the rates of `groups`; only that wants gradients from here on.
+pub(crate) fn optimizer_of(
+    runner: &Runner,
+    stage: usize,
+    rule: &Rule,
+    groups: &[GroupPlan],
+) -> Result<Optimizer, TrainError> {
     let plan = &runner.plan;
     let resting = plan.stages.get(stage).map_or(&[][..], |stage| stage.resting.as_slice());
     let entries = runner.model.store.entries();
@@ -34,13 +40,14 @@ fn optimizer_of(runner: &Runner, stage: usize) -> Result<Optimizer, TrainError> 
     }
     let tensors: Vec<Tensor> = entries.iter().map(|entry| entry.tensor.shallow_clone()).collect();
     let format = format_of(plan);
-    Optimizer::new(&plan.recipe.optim.rule, &plan.groups, &plan.model.tensors, resting, &tensors, format)
+    Optimizer::new(rule, groups, &plan.model.tensors, resting, &tensors, format)
 }
 
 impl Job {
     /// Takes the parameters that the first stage trains onto the optimizer's flat buffers.
     pub fn new(runner: Runner) -> Result<Self, TrainError> {
-        let optimizer = optimizer_of(&runner, 0)?;
+        let plan = Arc::clone(&runner.plan);
+        let optimizer = optimizer_of(&runner, 0, &plan.recipe.optim.rule, &plan.groups)?;
         let ema = runner.plan.recipe.train.ema;
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
         Ok(Job { runner, optimizer, ema, stage: 0 })
@@ -50,7 +57,8 @@ impl Job {
     pub(crate) fn enter(&mut self, stage: usize) -> Result<(), TrainError> {
         self.runner.feed.prefix = None;
         self.stage = stage;
-        self.optimizer = optimizer_of(&self.runner, stage)?;
+        let plan = &self.runner.plan;
+        self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups)?;
         Ok(())
     }
 

@@ -21,6 +21,8 @@ pub struct Session<'a> {
     stop: &'a AtomicBool,
     wish: Wish,
     began: Instant,
+    /// Checkpoints are written
+    saves: bool,
 }
 
 impl<'a> Session<'a> {
@@ -34,7 +36,13 @@ impl<'a> Session<'a> {
     ) -> Result<Self, TrainError> {
         let state = State::default();
         let (checkpoints, began) = (checkpoints.to_path_buf(), Instant::now());
-        Ok(Session { job, state, checkpoints, listeners, stop, wish: Wish::Continue, began })
+        Ok(Session { job, state, checkpoints, listeners, stop, wish: Wish::Continue, began, saves: true })
+    }
+
+    /// The same run without a checkpoint: nothing is written, and nothing can be resumed.
+    #[must_use]
+    pub fn unsaved(self) -> Self {
+        Session { saves: false, ..self }
     }
 
     /// Goes on where `checkpoint` was written.
@@ -225,6 +233,9 @@ impl<'a> Session<'a> {
     }
 
     fn save(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        if !self.saves {
+            return Ok(());
+        }
         let began = Instant::now();
         self.state.seconds = self.seconds();
         self.began = Instant::now();

@@ -25,6 +25,17 @@ pub struct Step {
 impl Job {
     /// clear → forward → backward (for each batch) → clip → step, at the groups' rates times `factor`.
     pub(crate) fn step(&mut self, update: &Update, number: u64, factor: f64) -> Result<Step, TrainError> {
+        let mut step = self.gradients(update, number)?;
+        self.apply(&mut step, factor)?;
+        Ok(step)
+    }
+
+    /// The first half of an update: zero → forward → backward. The gradients of `update` stand on the parameters;
+    /// `number` decides what dropout draws. [`Job::apply`] is the other half.
+    ///
+    /// # Errors
+    /// The loss or a gradient is not finite.
+    pub fn gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
         let denominator: f64 =
             update.batches.iter().map(|batch| self.runner.objective.denominator(&batch.labels)).sum();
         let count: u64 = update.batches.iter().map(|batch| batch.labels.len() as u64).sum();
@@ -34,7 +45,7 @@ impl Job {
                 loss: 0.0,
                 correct: 0,
                 count,
-                lr: self.optimizer.rates(factor),
+                lr: Vec::new(),
                 grad_norm: 0.0,
                 clipped: false,
                 seconds: 0.0,
@@ -57,6 +68,15 @@ impl Job {
         if !step.end.grad_norm.is_finite() {
             return Err(self.bad_gradient(number)?);
         }
+        Ok(step)
+    }
+
+    /// The second half of an update: clip → step, at the groups' rates times `factor`, and the average of the weights.
+    ///
+    /// # Errors
+    /// libtorch refuses, which it has no reason to.
+    pub fn apply(&mut self, step: &mut Step, factor: f64) -> Result<(), TrainError> {
+        step.end.lr = self.optimizer.rates(factor);
         if let Some(max) = self.runner.plan.recipe.train.clip_grad_norm {
             step.end.clipped = self.optimizer.clip(step.end.grad_norm, max)?;
         }
@@ -64,7 +84,7 @@ impl Job {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.optimizer.values())?;
         }
-        Ok(step)
+        Ok(())
     }
 
     /// Forward and backward of one batch: adds its share to the gradients, returns its sum of losses and right answers.

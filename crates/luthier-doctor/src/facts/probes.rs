@@ -32,6 +32,8 @@ pub struct ProbeFacts {
     pub curvature: Option<f64>,
     /// Training on one batch until it is known by heart
     pub overfit: Option<FitFacts>,
+    /// Where the recipe's own optimizer did not get there and `overfit` is the second opinion: its own fit
+    pub overfit_own: Option<FitFacts>,
     /// The same short fit on a sample, with true and with permuted labels
     pub permuted: Option<PermutedFacts>,
     /// Does the model use its input

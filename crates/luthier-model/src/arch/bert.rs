@@ -12,7 +12,7 @@ use crate::layers::{Activation, Embedding, LayerNorm, Linear};
 use crate::layout::index;
 use crate::pool::{self, Read};
 use crate::switches::Switches;
-use crate::{Builder, Flow, Input, Layout, ModelError, Network, Part};
+use crate::{Builder, Flow, Input, Layout, ModelError, Network, Part, watch};
 
 use super::text::{dropped, layout, tokens};
 
@@ -92,7 +92,7 @@ impl Network for Bert {
                 Some(block) => block.everywhere(x, layout()?, train)?,
                 None => {
                     let pooled = match &self.pooler {
-                        Some(pooler) => pooler.forward(x)?.f_tanh()?,
+                        Some(pooler) => watch::seen("tanh", pooler.forward(x)?.f_tanh()?),
                         None => x.shallow_clone(),
                     };
                     self.classifier.forward(&dropped(pooled, self.config.classifier_dropout, train)?)?

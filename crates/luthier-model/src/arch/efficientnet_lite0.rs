@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
-use crate::{Builder, Flow, Input, ModelError, Network, Part};
+use crate::{Builder, Flow, Input, ModelError, Network, Part, watch};
 
 use super::{Options, average, pictures};
 
@@ -92,10 +92,12 @@ impl Network for EfficientNetLite0 {
     fn run(&self, part: usize, flow: &Flow, train: bool) -> Result<Flow, ModelError> {
         let x = &flow.hidden;
         let y = match part.checked_sub(1) {
-            None => self.stem.forward(x, train)?.f_relu6_()?,
+            None => watch::seen("relu6", self.stem.forward(x, train)?.f_relu6_()?),
             Some(index) => match self.blocks.get(index) {
                 Some(block) => block.forward(x, train)?,
-                None if index == self.blocks.len() => average(&self.last.forward(x, train)?.f_relu6_()?)?,
+                None if index == self.blocks.len() => {
+                    average(&watch::seen("relu6", self.last.forward(x, train)?.f_relu6_()?))?
+                }
                 None => self.fc.forward(&x.f_dropout(self.dropout, train)?)?,
             },
         };
@@ -144,10 +146,13 @@ impl Block {
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
         let mut y = match &self.expand {
-            Some(expand) => self.depthwise.forward(&expand.forward(x, train)?.f_relu6_()?, train)?,
+            Some(expand) => {
+                let wide = watch::seen("relu6", expand.forward(x, train)?.f_relu6_()?);
+                self.depthwise.forward(&wide, train)?
+            }
             None => self.depthwise.forward(x, train)?,
         };
-        y = self.project.forward(&y.f_relu6_()?, train)?;
+        y = self.project.forward(&watch::seen("relu6", y.f_relu6_()?), train)?;
         if !self.residual {
             return Ok(y);
         }

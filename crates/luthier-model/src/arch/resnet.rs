@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
-use crate::{Builder, Flow, Input, ModelError, Network, Part};
+use crate::{Builder, Flow, Input, ModelError, Network, Part, watch};
 
 use super::{average, pictures};
 
@@ -64,7 +64,7 @@ impl Network for ResNet {
         let x = &flow.hidden;
         let y = match part.checked_sub(1) {
             None => {
-                let x = self.stem.forward(x, train)?.f_relu_()?;
+                let x = watch::seen("relu", self.stem.forward(x, train)?.f_relu_()?);
                 x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?
             }
             Some(index) => match self.blocks.get(index) {
@@ -118,7 +118,7 @@ impl Block {
         for (index, conv) in self.convs.iter().enumerate() {
             if index > 0 {
                 // in place: nobody needs what the normalisation gave, its backward keeps its input
-                y = y.f_relu_()?;
+                y = watch::seen("relu", y.f_relu_()?);
             }
             y = conv.forward(&y, train)?;
         }
@@ -126,7 +126,7 @@ impl Block {
             Some(shortcut) => y.f_add_(&shortcut.forward(x, train)?)?,
             None => y.f_add_(x)?,
         };
-        Ok(sum.f_relu_()?)
+        Ok(watch::seen("relu", sum.f_relu_()?))
     }
 }
 

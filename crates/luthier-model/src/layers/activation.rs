@@ -1,7 +1,7 @@
 use luthier_torch::Then;
 use tch::Tensor;
 
-use crate::ModelError;
+use crate::{ModelError, watch};
 
 /// What is done between the two linear layers of an MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +43,16 @@ impl Activation {
         }
     }
 
+    /// Tells whoever watches what was computed elsewhere.
+    pub(crate) fn seen(self, y: Tensor) -> Tensor {
+        watch::seen(self.name(), y)
+    }
+
     pub(crate) fn forward(self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(match self {
+        Ok(self.seen(match self {
             Self::Gelu => x.f_gelu("none")?,
             Self::GeluTanh => x.f_gelu("tanh")?,
             Self::Relu => x.f_relu()?,
-        })
+        }))
     }
 }

@@ -120,7 +120,7 @@ impl Linear {
     /// As [`Linear::forward`].
     pub fn forward_then(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
         match self.frozen.forward(&self.affine, x, None, Some(activation))? {
-            Some(y) => Ok(y),
+            Some(y) => Ok(activation.seen(y)),
             None => activation.forward(&self.affine.forward(x)?),
         }
     }

@@ -1,4 +1,4 @@
-//! A chart of curves over epochs, with the samples seen on a second axis on top.
+//! A chart of curves, over epochs with the samples seen on a second axis on top, or over anything else.
 
 use maud::{Markup, html};
 
@@ -18,6 +18,7 @@ const INK: &str = "#1f2328";
 pub struct Chart {
     /// Names the chart's parts; unique on a page
     pub id: String,
+    pub x_label: String,
     pub y_label: String,
     pub x: Axis,
     /// Second axis on top: its own numbers over the same length
@@ -144,7 +145,7 @@ impl Chart {
                     @let (_, y) = self.place(frame, (self.x.from, *tick));
                     (text(frame.left - 10.0, y + 4.5, "end", label))
                 }
-                (text(middle.min(right), bottom + 43.0, "middle", "Epochs"))
+                (text(middle.min(right), bottom + 43.0, "middle", &self.x_label))
                 text transform={ "translate(18 " (n(frame.top + frame.height / 2.0)) ") rotate(-90)" } text-anchor="middle" { (self.y_label) }
             }
         }

@@ -263,7 +263,17 @@ fn chart(id: &str, y_label: &str, runs: &[Run], series: Vec<Series>, y: Axis) ->
     let rates: Vec<f64> = runs.iter().filter_map(samples_per_epoch).collect();
     let same = rates.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 1e-6 * pair[0]);
     let top = rates.first().filter(|_| same).map(|rate| Axis::exact(0.0, rate * x.to, 6, Numbers::Plain));
-    Chart { id: id.to_owned(), y_label: y_label.to_owned(), x, top, y, series, legend: runs.len() == 1 }
+    let x_label = "Epochs".to_owned();
+    Chart {
+        id: id.to_owned(),
+        x_label,
+        y_label: y_label.to_owned(),
+        x,
+        top,
+        y,
+        series,
+        legend: runs.len() == 1,
+    }
 }
 
 fn samples_per_epoch(run: &Run) -> Option<f64> {
@@ -273,7 +283,7 @@ fn samples_per_epoch(run: &Run) -> Option<f64> {
     (last.epochs > 0.0).then(|| last.samples as f64 / last.epochs)
 }
 
-fn svg(title: &str, width: f64, height: f64, body: Markup) -> String {
+pub(super) fn svg(title: &str, width: f64, height: f64, body: Markup) -> String {
     let (width, height) = (width.ceil(), height.ceil());
     let family = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif";
     let markup = html! {

@@ -39,7 +39,7 @@ pub fn compare_plot(runs: &[(String, Metrics)], out: &Path) -> Result<Vec<PathBu
     comparison(&runs).map_or(Ok(Vec::new()), |picture| write(out, &picture))
 }
 
-fn write(stem: &Path, picture: &Picture) -> Result<Vec<PathBuf>, TrackError> {
+pub(super) fn write(stem: &Path, picture: &Picture) -> Result<Vec<PathBuf>, TrackError> {
     let mut written = Vec::new();
     let mut keep = |ending: &str, bytes: &[u8]| {
         // a dot in the name is not an ending

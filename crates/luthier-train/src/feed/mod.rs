@@ -72,6 +72,12 @@ impl Feed {
     /// The batches of an epoch, from batch `skip` on.
     pub fn train(&self, epoch: u64, skip: u64) -> Result<Batches, TrainError> {
         let split = self.split("train")?;
+        self.batches(split, true, self.order(epoch)?, epoch, self.batch_size, size(skip))
+    }
+
+    /// The training samples of an epoch, by index, in the order in which they are used.
+    pub fn order(&self, epoch: u64) -> Result<Vec<u32>, TrainError> {
+        let split = self.split("train")?;
         let mut order = match split.lengths()? {
             Some(lengths) if self.length_buckets && self.shuffle => {
                 bucketed_order(&lengths, self.batch_size, self.seed, epoch, WINDOW_BATCHES)
@@ -81,7 +87,7 @@ impl Feed {
         if self.drop_last {
             order.truncate(order.len() / self.batch_size * self.batch_size);
         }
-        self.batches(split, true, order, epoch, self.batch_size, size(skip))
+        Ok(order)
     }
 
     /// The batches of a split, each sample once, in order.
@@ -105,9 +111,32 @@ impl Feed {
         self.split(name).map_or(0, |split| split.len().div_ceil(self.eval_batch_size) as u64)
     }
 
+    /// Samples of a split by index, from the beginning of the network, whatever is kept of them: `augmented` as training
+    /// sees them in `epoch` (where the split is the training split), or as evaluation does.
+    pub fn some(
+        &self,
+        name: &str,
+        augmented: bool,
+        epoch: u64,
+        indices: Vec<u32>,
+        batch_size: usize,
+    ) -> Result<Batches, TrainError> {
+        self.split(name)?.batches(augmented, indices, epoch, batch_size, 0, self.device)
+    }
+
+    /// Class indices of a split's samples, in order.
+    pub fn labels(&self, name: &str) -> Result<&[i64], TrainError> {
+        Ok(&self.split(name)?.labels)
+    }
+
+    /// Tokens of a split's texts, in order; `None` for other data.
+    pub fn texts(&self, name: &str) -> Result<Option<Arc<Vec<Vec<u32>>>>, TrainError> {
+        self.split(name)?.tokens()
+    }
+
     /// Samples of a split from the beginning of the network, whatever is kept of them.
     pub(crate) fn whole(&self, name: &str, train: bool, order: Vec<u32>) -> Result<Batches, TrainError> {
-        self.split(name)?.batches(train, order, 0, self.eval_batch_size, 0, self.device)
+        self.some(name, train, 0, order, self.eval_batch_size)
     }
 
     /// The split of that name.

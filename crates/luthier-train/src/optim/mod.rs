@@ -187,6 +187,11 @@ impl Optimizer {
         self.groups.iter().map(|group| group.flat.data()).collect()
     }
 
+    /// Flat gradients of every group, in order, laid out as [`Optimizer::values`].
+    pub fn gradients(&self) -> Vec<&Tensor> {
+        self.groups.iter().map(|group| group.flat.grad()).collect()
+    }
+
     /// Views of `flat`, a tensor laid out as group `group`'s values, by parameter name.
     pub(crate) fn named<'a>(
         &'a self,

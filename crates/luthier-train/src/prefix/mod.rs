@@ -17,7 +17,7 @@ use crate::TrainError;
 use crate::feed::filler;
 
 pub(crate) use fill::fill;
-pub(crate) use planned::plan_prefixes;
+pub(crate) use planned::{frozen_parts, plan_prefixes};
 pub(crate) use store::{Store, folder};
 
 /// What the leading parts of a network give for the samples of some splits.

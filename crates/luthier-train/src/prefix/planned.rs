@@ -83,7 +83,7 @@ fn stage_prefix(
 }
 
 /// Leading parts that no stage's optimizer moves now. The last part makes logits and always runs.
-fn frozen_parts(plan: &Plan, stage: &StagePlan) -> usize {
+pub(crate) fn frozen_parts(plan: &Plan, stage: &StagePlan) -> usize {
     let trained = plan.model.tensors.iter().enumerate();
     let trained = trained.filter(|(index, tensor)| tensor.trainable && !stage.resting.contains(index));
     let first = trained.map(|(_, tensor)| tensor.part).min().unwrap_or(0);

@@ -1,0 +1,134 @@
+//! Is there anything to learn: the same short fit on a sample, with its labels and with the labels dealt out anew, and
+//! what each is worth on samples that were not seen.
+
+use luthier_data::epoch_order;
+use luthier_doctor::{PermutedFacts, ProbeFacts};
+use luthier_train::{Batch, TrainError, Update};
+
+use super::{Left, Outcome};
+use crate::bench::Bench;
+use crate::clock::Clock;
+use crate::fit::{Limit, fit};
+use crate::look::evaluated;
+use crate::samples::{plain, update_of};
+
+/// Seeds at most; two are the fewest that know a noise.
+const SEEDS: u64 = 3;
+/// Updates of a fit: at most, and the fewest that may show something.
+const STEPS: usize = 60;
+const FEWEST: usize = 8;
+/// Samples at most.
+const TRAIN: usize = 512;
+const HELD_OUT: usize = 128;
+/// Share of the time for running what rests.
+const ONCE: f64 = 0.3;
+/// An evaluated sample costs about this share of a trained one.
+const FORWARD: f64 = 0.35;
+
+pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
+    let batch_size = usize::try_from(bench.plan().recipe.train.batch_size).unwrap_or(usize::MAX).min(32);
+    let (samples, split) = sources(bench);
+    // what rests runs once for every sample; fits have the rest of the time
+    let once = if bench.rests() { bench.seconds_forward.max(1e-9) } else { 1e-9 };
+    let most = ((ONCE * clock.left() / once) as usize).min(TRAIN + HELD_OUT);
+    let per_fit = |seeds: u64| (1.0 - ONCE) * clock.left() / (2 * seeds) as f64;
+    let each = bench.seconds_own.max(1e-9);
+    let affordable = |seeds: u64, size: usize| (0.6 * per_fit(seeds) / (each * size as f64)) as usize;
+    let choices = [(SEEDS, batch_size), (2, batch_size), (2, batch_size.min(8))];
+    let Some((seeds, size)) = choices.into_iter().find(|(seeds, size)| affordable(*seeds, *size) >= FEWEST)
+    else {
+        let why = format!("two fits of {FEWEST} updates with two seeds do not fit {:.0} s", clock.left());
+        return Err(Left(why));
+    };
+    let steps = affordable(seeds, size).min(STEPS);
+    let held_out = ((0.4 * per_fit(seeds) / (each * FORWARD)) as usize).clamp(16, HELD_OUT).min(most / 4);
+    // an epoch or more over what is taken
+    let wanted = (steps * size).min(TRAIN).min(most - held_out);
+    let Samples { train, held_out } = samples.pick(wanted, held_out);
+    if train.len() < 4 || held_out.len() < 4 {
+        return Err(Left("there are too few samples to hold some out".into()));
+    }
+    let held_out = shortened(bench, plain(bench.runner(), split, held_out, size)?)?;
+    let mut updates: Vec<Update> = shortened(bench, plain(bench.runner(), "train", train, size)?)?
+        .into_iter()
+        .map(|batch| update_of(vec![batch]))
+        .collect();
+    let labels: Vec<i64> = updates.iter().flat_map(|update| &update.batches[0].labels).copied().collect();
+    let rule = bench.fitter.clone();
+    let (mut truth, mut permuted) = (Vec::new(), Vec::new());
+    for seed in 0..seeds {
+        for (real, scores) in [(true, &mut truth), (false, &mut permuted)] {
+            let order = epoch_order(labels.len(), seed, 0, !real);
+            deal(&mut updates, order.iter().map(|at| labels[*at as usize]));
+            // another seed is another order of the same batches
+            let turn = seed as usize % updates.len();
+            updates.rotate_left(turn);
+            let limit = Limit { steps, until: 0.0, clock };
+            fit(bench, rule.as_ref(), &updates, limit)?;
+            updates.rotate_right(turn);
+            scores.push(evaluated(bench.runner(), &held_out)?.1);
+        }
+        if clock.over() && seed > 0 {
+            break;
+        }
+    }
+    facts.permuted = Some(summed(&truth, &permuted, &held_out));
+    Ok(())
+}
+
+/// Puts labels on the samples of updates, in order.
+fn deal(updates: &mut [Update], mut labels: impl Iterator<Item = i64>) {
+    for label in updates.iter_mut().flat_map(|update| &mut update.batches[0].labels) {
+        *label = labels.next().unwrap_or(*label);
+    }
+}
+
+fn shortened(bench: &Bench, batches: Vec<Batch>) -> Result<Vec<Batch>, TrainError> {
+    batches.into_iter().map(|batch| bench.short(batch)).collect()
+}
+
+/// Indices to train on, and of the split that is held out.
+struct Samples {
+    train: Vec<u32>,
+    held_out: Vec<u32>,
+}
+
+impl Samples {
+    fn pick(mut self, train: usize, held_out: usize) -> Samples {
+        self.train.truncate(train);
+        self.held_out.truncate(held_out);
+        self
+    }
+}
+
+/// The validation split is held out, or a quarter of the training split where there is none.
+fn sources(bench: &Bench) -> (Samples, &'static str) {
+    let plan = bench.plan();
+    let seed = plan.recipe.seed;
+    let count = |split: &str| plan.data.split(split).map_or(0, |split| split.samples.len());
+    let mut train = epoch_order(count("train"), seed, u64::MAX, true);
+    if count("valid") > 0 {
+        let held_out = epoch_order(count("valid"), seed, u64::MAX, true);
+        return (Samples { train, held_out }, "valid");
+    }
+    let held_out = train.split_off(train.len() - train.len() / 4);
+    (Samples { train, held_out }, "train")
+}
+
+fn summed(truth: &[f64], permuted: &[f64], held_out: &[Batch]) -> PermutedFacts {
+    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+    let differences: Vec<f64> = truth.iter().zip(permuted).map(|(a, b)| a - b).collect();
+    let (average, n) = (mean(&differences), differences.len().max(2) as f64);
+    let variance = differences.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (n - 1.0);
+    let mut counts = std::collections::BTreeMap::<i64, f64>::new();
+    held_out
+        .iter()
+        .flat_map(|batch| &batch.labels)
+        .for_each(|label| *counts.entry(*label).or_default() += 1.0);
+    let samples: f64 = counts.values().sum();
+    let most = counts.values().copied().fold(0.0, f64::max);
+    let (truth, permuted) = (mean(truth), mean(permuted));
+    // every seed is judged by the same held-out samples: how many they are is a noise that seeds do not take away
+    let drawn = (truth * (1.0 - truth) + permuted * (1.0 - permuted)) / samples.max(1.0);
+    PermutedFacts { truth, permuted, noise: (variance / n + drawn).sqrt(), chance: most / samples.max(1.0) }
+}

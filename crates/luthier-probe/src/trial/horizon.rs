@@ -1,0 +1,188 @@
+//! How much of a recipe a trial runs: all of it where the clock allows that, otherwise fewer samples, and fewer epochs
+//! only where samples alone do not do it. So a schedule keeps its shape.
+
+use std::path::Path;
+use std::time::Instant;
+
+use luthier_data::epoch_order;
+use luthier_plan::{DataPlan, Plan, SplitPlan};
+use luthier_recipe::{Curve, Every, Recipe};
+use luthier_train::{Prepared, TrainError, cut, prepare};
+
+use super::arm::{self, Arm};
+use crate::bench::Bench;
+use crate::clock::Clock;
+use crate::look::glance;
+
+/// Share of the budget that is planned with: the rest is for what was guessed wrong.
+const PLANNED: f64 = 0.8;
+/// Held-out samples, at most.
+const HELD_OUT: usize = 512;
+/// Share of the training samples that is held out where the recipe holds out none.
+const SHARE: f64 = 0.2;
+/// The fewest batches an epoch is cut to.
+const BATCHES: usize = 4;
+
+/// How much of a recipe is run.
+pub(super) struct Horizon {
+    /// Training samples of every run; `None` for all
+    train: Option<usize>,
+    /// Held-out samples of every run
+    held_out: usize,
+    /// Share of each recipe's epochs
+    epochs: f64,
+    /// Training samples, for the report
+    samples: usize,
+}
+
+/// What running costs.
+struct Cost {
+    /// Seconds to prepare a run
+    setup: f64,
+    /// Seconds to train a sample once
+    sample: f64,
+    /// Seconds to evaluate one, or to run what rests once
+    forward: f64,
+}
+
+impl Horizon {
+    /// Measures what the first recipe costs, and cuts both to what the clock has room for.
+    pub fn of(
+        recipes: [&Recipe; 2],
+        base: &Path,
+        device: &str,
+        seeds: u64,
+        clock: Clock,
+    ) -> Result<Self, TrainError> {
+        let began = Instant::now();
+        let prepared = prepare(recipes[0], base, device)?;
+        let setup = began.elapsed().as_secs_f64();
+        let [all, held_out] = ["train", "valid"].map(|name| count(&prepared.plan, name));
+        let batch = recipes.iter().map(|recipe| recipe.train.batch_size).max().unwrap_or(1) as usize;
+        let classes = prepared.plan.data.classes.len();
+        let cost = cost(prepared, setup)?;
+        let per_run = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup;
+        let own = if held_out == 0 { (all as f64 * SHARE) as usize } else { held_out };
+        let held_out = own.min(HELD_OUT);
+        let epochs = recipes.iter().map(|recipe| recipe.train.epochs).max().unwrap_or(1) as f64;
+        let left = per_run - held_out as f64 * cost.forward * evaluations(recipes, epochs);
+        let each = |epochs: f64| epochs * cost.sample + cost.forward;
+        let affordable = (left / each(epochs)).max(0.0) as usize;
+        if affordable >= all {
+            return Ok(Horizon { train: None, held_out: own, epochs: 1.0, samples: all });
+        }
+        let fewest = (BATCHES * batch).max(4 * classes).min(all);
+        let train = affordable.max(fewest);
+        let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
+        let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
+        Ok(Horizon { train: Some(train), held_out, epochs, samples: train })
+    }
+
+    /// The whole recipe is run.
+    pub fn whole(&self) -> bool {
+        self.train.is_none()
+    }
+
+    /// Training samples of a run.
+    pub fn samples(&self) -> u64 {
+        self.samples as u64
+    }
+
+    /// Runs a recipe as far as this; `None` where the clock ran out.
+    pub fn run(
+        &self,
+        recipe: &Recipe,
+        base: &Path,
+        device: &str,
+        clock: Clock,
+    ) -> Result<Option<Arm>, TrainError> {
+        let prepared = prepare(recipe, base, device)?;
+        let data = self.data(&prepared.plan);
+        let mut recipe = recipe.clone();
+        // stages name their own lengths
+        if recipe.stages.is_empty() {
+            recipe.train.epochs = ((recipe.train.epochs as f64 * self.epochs) as u64).max(1);
+        }
+        recipe.eval.at_end = Vec::new();
+        recipe.eval.batches = None;
+        if !judged_on_the_way(&recipe) {
+            recipe.eval.every = Every::Epochs(recipe.train.epochs);
+        }
+        arm::run(cut(prepared, &recipe, data)?, clock)
+    }
+
+    /// The samples of a run: the same for every recipe that divides the data the same way.
+    fn data(&self, plan: &Plan) -> DataPlan {
+        let seed = plan.recipe.seed;
+        let pick = |split: &SplitPlan, name: &str, mut indices: Vec<u32>| {
+            // in the order of the recipe: it may ask not to shuffle
+            indices.sort_unstable();
+            let samples = indices.iter().filter_map(|at| split.samples.get(*at as usize).cloned()).collect();
+            SplitPlan { name: name.into(), samples, ..split.clone() }
+        };
+        let drawn = |split: &SplitPlan| epoch_order(split.samples.len(), seed, u64::MAX, true);
+        let mut splits = Vec::new();
+        let Some(train) = plan.data.split("train") else { return plan.data.clone() };
+        let mut order = drawn(train);
+        let valid = match plan.data.split("valid") {
+            Some(valid) => {
+                let mut indices = drawn(valid);
+                indices.truncate(self.held_out);
+                pick(valid, "valid", indices)
+            }
+            None => {
+                let kept = order.len().saturating_sub(self.held_out);
+                pick(train, "valid", order.split_off(kept))
+            }
+        };
+        order.truncate(self.train.unwrap_or(usize::MAX));
+        splits.push(pick(train, "train", order));
+        splits.push(valid);
+        DataPlan { classes: plan.data.classes.clone(), splits }
+    }
+}
+
+/// A run looks at the held-out samples after each epoch because something depends on it.
+fn judged_on_the_way(recipe: &Recipe) -> bool {
+    recipe.train.early_stopping.is_some() || matches!(recipe.schedule.curve, Curve::ReduceLROnPlateau { .. })
+}
+
+/// Evaluations of the run that evaluates most.
+fn evaluations(recipes: [&Recipe; 2], epochs: f64) -> f64 {
+    if recipes.iter().any(|recipe| judged_on_the_way(recipe)) { epochs } else { 1.0 }
+}
+
+fn count(plan: &Plan, split: &str) -> usize {
+    plan.data.split(split).map_or(0, |split| split.samples.len())
+}
+
+/// Times a few updates, data included, and a forward pass of the whole network.
+fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
+    const UPDATES: usize = 3;
+    let mut bench = Bench::new(prepared)?;
+    let began = Instant::now();
+    glance(bench.runner(), &bench.first, false)?;
+    let forward = began.elapsed().as_secs_f64() / bench.first.labels.len().max(1) as f64;
+    let mut batches = bench.runner().feed.train(0, 0)?;
+    let mut fastest = f64::INFINITY;
+    for number in 0..UPDATES {
+        let read = Instant::now();
+        let Some(mut update) = batches.next_update(1)? else { break };
+        let read = read.elapsed().as_secs_f64();
+        for batch in std::mem::take(&mut update.batches) {
+            update.batches.push(bench.short(batch)?);
+        }
+        let samples: usize = update.batches.iter().map(|batch| batch.labels.len()).sum();
+        let began = Instant::now();
+        match bench.job.gradients(&update, number as u64) {
+            Ok(mut half) => bench.job.apply(&mut half, 0.0)?,
+            Err(TrainError::Diverged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // the first update compiles kernels; the loader reads while an update runs
+        let seconds = began.elapsed().as_secs_f64().max(read);
+        fastest = fastest.min(seconds / samples.max(1) as f64);
+    }
+    let sample = if fastest.is_finite() { fastest } else { 3.0 * forward };
+    Ok(Cost { setup, sample, forward })
+}

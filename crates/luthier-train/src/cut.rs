@@ -1,0 +1,37 @@
+//! A prepared run on less: fewer samples, another length, no checkpoints' worth of work.
+
+use luthier_plan::{DataPlan, Machine, Plan, SplitPlan, TextPlan, TextSplit, resolve};
+use luthier_recipe::Recipe;
+
+use crate::prefix::plan_prefixes;
+use crate::texts::Reader;
+use crate::{Prepared, TrainError};
+
+/// The same run for another `recipe` (of the same data and model, say with fewer epochs) and on other splits, such as a
+/// sample of its own: lengths, schedules and class weights are decided anew, as for a recipe with that data.
+///
+/// # Errors
+/// Nothing is left to train on, or a table has changed.
+pub fn cut(prepared: Prepared, recipe: &Recipe, data: DataPlan) -> Result<Prepared, TrainError> {
+    let Prepared { plan: old, model } = prepared;
+    let text = old.text.as_ref().map(|text| text_plan(&old, text, &data.splits)).transpose()?;
+    let mut tensors = old.model.clone();
+    tensors.tensors.iter_mut().for_each(|tensor| tensor.group = None);
+    let machine = Machine { device: old.device, precision: old.precision, memory_format: old.memory_format };
+    let mut plan: Plan = resolve(recipe, &old.base, data, text, tensors, machine)?;
+    plan_prefixes(&mut plan, &model)?;
+    Ok(Prepared { plan, model })
+}
+
+fn text_plan(plan: &Plan, text: &TextPlan, splits: &[SplitPlan]) -> Result<TextPlan, TrainError> {
+    let reader = Reader::of(plan);
+    let mut cut = TextPlan { splits: Vec::new(), ..text.clone() };
+    for split in splits {
+        let tokens = reader.tokens(split, text)?;
+        let lengths = || tokens.iter().map(|ids| ids.len() as u64);
+        let at_limit = lengths().filter(|length| *length == text.max_length).count() as u64;
+        let longest = lengths().max().unwrap_or(0);
+        cut.splits.push(TextSplit { tokens: lengths().sum(), longest, cut: at_limit });
+    }
+    Ok(cut)
+}
