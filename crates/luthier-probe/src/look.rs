@@ -66,7 +66,7 @@ pub(crate) fn evaluated(runner: &Runner, batches: &[Batch]) -> Result<(f64, f64)
 
 /// Zeroes the gradients, then puts those of a batch on the parameters; returns the loss.
 pub(crate) fn gradients(bench: &Bench, batch: &Batch, train: bool) -> Result<f64, TrainError> {
-    bench.job.optimizer().zero_grad()?;
+    bench.job.optimizer().clear_grads()?;
     let seen = look(bench.runner(), batch, train)?;
     seen.loss.f_backward()?;
     seen.loss()

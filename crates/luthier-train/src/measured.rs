@@ -88,7 +88,8 @@ impl Runner {
             autocast(self.device, bf16, || model.run(0..parts, model.begin(input)?, false))?
         };
         let start = Start::Behind(parts, flow);
-        Ok(Batch { start, labels: batch.labels.clone(), indices: batch.indices.clone() })
+        let values = batch.values.as_ref().map(tch::Tensor::shallow_clone);
+        Ok(Batch { start, labels: batch.labels.clone(), values, indices: batch.indices.clone() })
     }
 }
 

@@ -43,7 +43,7 @@ fn optimizer(optim: &Optim, parameter: &Tensor) -> Optimizer {
 }
 
 fn update(optimizer: &mut Optimizer, weight: &Tensor, step: u64) {
-    optimizer.zero_grad().unwrap();
+    optimizer.clear_grads().unwrap();
     let flat = Tensor::arange(15, (Kind::Double, Device::Cpu)) * 0.7 + step as f64;
     let target = flat.sin().to_kind(Kind::Float).reshape(SHAPE);
     (weight - target).square().sum(Kind::Float).backward();

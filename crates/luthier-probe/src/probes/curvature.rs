@@ -92,7 +92,7 @@ fn at(
 
 fn gradient(bench: &Bench, batch: &Batch) -> Result<Vec<Tensor>, TrainError> {
     gradients(bench, batch, true)?;
-    copies(&bench.job.optimizer().gradients())
+    bench.job.optimizer().gradients()
 }
 
 fn copies(tensors: &[&Tensor]) -> Result<Vec<Tensor>, TrainError> {

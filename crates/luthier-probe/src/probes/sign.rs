@@ -29,7 +29,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
         {
             let _quiet = tch::no_grad_guard();
             let optimizer = bench.job.optimizer();
-            for (values, grads) in optimizer.values().into_iter().zip(optimizer.gradients()) {
+            for (values, grads) in optimizer.values().into_iter().zip(optimizer.gradients()?) {
                 let _ = values.shallow_clone().f_sub_(&grads.f_mul_scalar(step)?)?;
             }
         }

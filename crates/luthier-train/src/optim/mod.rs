@@ -187,9 +187,18 @@ impl Optimizer {
         self.groups.iter().map(|group| group.flat.data()).collect()
     }
 
-    /// Flat gradients of every group, in order, laid out as [`Optimizer::values`].
-    pub fn gradients(&self) -> Vec<&Tensor> {
-        self.groups.iter().map(|group| group.flat.grad()).collect()
+    /// Copies of the gradients of every group, laid out as [`Optimizer::values`]; zeros where there is none.
+    pub fn gradients(&self) -> Result<Vec<Tensor>, TrainError> {
+        let copy = |group: &Group| {
+            let flat = group.flat.data().f_zeros_like()?;
+            for (mut view, grad) in group.flat.views(&flat)?.into_iter().zip(group.flat.grads()?) {
+                if let Some(grad) = grad {
+                    view.f_copy_(&grad)?;
+                }
+            }
+            Ok(flat)
+        };
+        self.groups.iter().map(copy).collect()
     }
 
     /// Views of `flat`, a tensor laid out as group `group`'s values, by parameter name.
