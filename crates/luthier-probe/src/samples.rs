@@ -53,7 +53,7 @@ pub(crate) fn update_of(batches: Vec<Batch>) -> Update {
 /// The numbers that go into the network; texts have none.
 pub(crate) fn numbers(batch: &Batch) -> Option<&Tensor> {
     match &batch.start {
-        Start::Input(Input::Pictures(pictures)) => Some(pictures),
+        Start::Input(Input::Pictures(numbers) | Input::Rows(numbers)) => Some(numbers),
         Start::Input(Input::Tokens(_)) | Start::Behind(..) => None,
     }
 }
@@ -63,11 +63,13 @@ pub(crate) fn numbers(batch: &Batch) -> Option<&Tensor> {
 pub(crate) fn zeroed(batch: &Batch) -> Result<Option<Batch>, TrainError> {
     let input = match &batch.start {
         Start::Input(Input::Pictures(pictures)) => Input::Pictures(pictures.f_zeros_like()?),
+        Start::Input(Input::Rows(rows)) => Input::Rows(rows.f_zeros_like()?),
         Start::Input(Input::Tokens(tokens)) => {
             Input::Tokens(Tokens { ids: tokens.ids.f_zeros_like()?, lengths: tokens.lengths.clone() })
         }
         Start::Behind(..) => return Ok(None),
     };
     let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
-    Ok(Some(Batch { start: Start::Input(input), labels, indices }))
+    let values = batch.values.as_ref().map(Tensor::shallow_clone);
+    Ok(Some(Batch { start: Start::Input(input), labels, values, indices }))
 }

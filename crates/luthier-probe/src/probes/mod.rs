@@ -91,15 +91,9 @@ pub(crate) fn run(bench: &mut Bench, clock: Clock) -> ProbeFacts {
 }
 
 fn run_these(probes: &[Probe], bench: &mut Bench, clock: Clock) -> ProbeFacts {
-    // in a thread of its own: what a panic leaves switched off, such as gradients, is switched off in that thread alone
-    let facts = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| all(probes, bench, clock));
-        thread.join()
-    });
-    facts.unwrap_or_else(|payload| ProbeFacts {
-        skipped: vec![("all".into(), words(payload.as_ref()))],
-        ..Default::default()
-    })
+    // what a panic leaves switched off, such as gradients, is as it was when the guard goes
+    let _as_it_was = tch::no_grad_guard();
+    all(probes, bench, clock)
 }
 
 fn all(probes: &[Probe], bench: &mut Bench, clock: Clock) -> ProbeFacts {

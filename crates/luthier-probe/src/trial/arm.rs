@@ -16,8 +16,8 @@ use crate::clock::Clock;
 pub struct Arm {
     /// Loss on the held-out samples at the end; `None` where the run diverged
     pub loss: Option<f64>,
-    /// Share of right answers there; 0 where it diverged
-    pub accuracy: f64,
+    /// Share of right answers there, or R² of a regression; 0 where it diverged
+    pub score: f64,
     /// Updates that were made
     pub updates: u64,
 }
@@ -75,10 +75,10 @@ pub(super) fn run(prepared: Prepared, clock: Clock) -> Result<Option<Arm>, Train
         Ok(end) if end.outcome == Outcome::Interrupted => Ok(None),
         Ok(_) => {
             let loss = eval.as_ref().map(|eval| eval.loss).filter(|loss| loss.is_finite());
-            let accuracy = eval.as_ref().map_or(0.0, |eval| eval.accuracy);
-            Ok(Some(Arm { loss, accuracy, updates }))
+            let score = eval.as_ref().and_then(|eval| eval.accuracy.or(eval.r2)).unwrap_or(0.0);
+            Ok(Some(Arm { loss, score, updates }))
         }
-        Err(TrainError::Diverged { .. }) => Ok(Some(Arm { loss: None, accuracy: 0.0, updates })),
+        Err(TrainError::Diverged { .. }) => Ok(Some(Arm { loss: None, score: 0.0, updates })),
         Err(error) => Err(error),
     }
 }

@@ -10,14 +10,14 @@ const DIVERGED: f64 = 10.0;
 /// A noise below this share of what is measured is small: what does not show above it is not there.
 const SMALL: f64 = 0.05;
 
-/// Judges pairs of runs by their loss, or by their accuracy where the loss was changed.
+/// Judges pairs of runs by their loss, or by their score where the loss was changed.
 pub(super) fn judge(before: &[Arm], after: &[Arm], by_loss: bool) -> Proof {
     let finite = before.iter().chain(after).filter_map(|arm| arm.loss);
     let worst = DIVERGED * finite.fold(1.0, f64::max);
-    let value = |arm: &Arm| if by_loss { arm.loss.unwrap_or(worst) } else { arm.accuracy };
+    let value = |arm: &Arm| if by_loss { arm.loss.unwrap_or(worst) } else { arm.score };
     let (before, after): (Vec<f64>, Vec<f64>) =
         before.iter().zip(after).map(|(a, b)| (value(a), value(b))).unzip();
-    let metric = if by_loss { "valid.loss" } else { "valid.accuracy" }.to_owned();
+    let metric = if by_loss { "valid.loss" } else { "valid.score" }.to_owned();
     let better = |(a, b): (&f64, &f64)| if by_loss { a - b } else { b - a };
     let gains: Vec<f64> = before.iter().zip(&after).map(better).collect();
     let seeds = gains.len() as u64;
@@ -66,7 +66,7 @@ mod tests {
     fn arms(losses: &[f64]) -> Vec<Arm> {
         let arm = |loss: &f64| Arm {
             loss: loss.is_finite().then_some(*loss),
-            accuracy: 1.0 / (1.0 + loss),
+            score: 1.0 / (1.0 + loss),
             updates: 10,
         };
         losses.iter().map(arm).collect()
@@ -107,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn where_the_loss_was_changed_accuracy_decides() {
+    fn where_the_loss_was_changed_the_score_decides() {
         let proof = judge(&arms(&[2.3, 2.4]), &arms(&[0.4, 0.5]), false);
-        assert_eq!((proof.metric.as_str(), proof.verdict), ("valid.accuracy", Outcome::Proved));
+        assert_eq!((proof.metric.as_str(), proof.verdict), ("valid.score", Outcome::Proved));
     }
 }
