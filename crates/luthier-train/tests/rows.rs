@@ -191,7 +191,7 @@ fn a_row_is_encoded_as_planned() {
     assert_eq!(weights.size(), [1, 3], "x, then a and b");
     tch::no_grad(|| {
         weights.shallow_clone().copy_(&tch::Tensor::from_slice(&[1.0f32, 10.0, 100.0]).reshape([1, 3]));
-        runner.model.store.get("0.bias").unwrap().tensor.shallow_clone().zero_();
+        let _ = runner.model.store.get("0.bias").unwrap().tensor.shallow_clone().zero_();
     });
     std::fs::write(folder.path().join("new.csv"), "word,other,x\nb,8,1\na,8,5\nc,8,3\n,8,3\n").unwrap();
     let answers = runner.predict_rows(&folder.path().join("new.csv")).unwrap();

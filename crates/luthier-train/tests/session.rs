@@ -179,3 +179,18 @@ fn a_torn_checkpoint_is_passed_over() {
         assert_eq!(passed.len(), 1, "{damage}");
     }
 }
+
+#[test]
+fn a_small_network_of_the_recipes_own_layers_sees_pictures() {
+    let layers = "model.layers=[{ conv = 4, stride = 2 }, { batch_norm = true }, { act = \"relu\" }, { max_pool = 4 }, \
+                  { flatten = true }, { linear = \"classes\" }]";
+    let sets = ["model.arch=sequential", layers, "train.epochs=1", "optim.momentum=0.5"];
+    let run = train(&sets, None);
+    assert!(steps(&run).iter().all(|step| step.loss.is_finite()));
+    let end = run.heard.iter().rev().find_map(|event| match event {
+        Event::EvalEnd(eval) => Some(eval.clone()),
+        _ => None,
+    });
+    let end = end.unwrap();
+    assert!(end.accuracy.is_some() && end.confusion.len() == 8, "{end:?}");
+}

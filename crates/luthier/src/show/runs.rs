@@ -70,10 +70,14 @@ pub fn comparison_text(comparison: &Comparison, look: &Look) -> String {
     }
     rows.push(row("state", &|run| state(run, look)));
     rows.push(row("best valid loss", &|run| numbers(run.best).0));
-    figures(&mut rows, "best", &row, runs, &|run| run.best);
+    for name in figures(runs) {
+        rows.push(row(&format!("best valid {name}"), &|run| figure(run.best, name)));
+    }
     rows.push(row("at epoch", &|run| numbers(run.best).2));
     rows.push(row("last valid loss", &|run| numbers(run.last).0));
-    figures(&mut rows, "last", &row, runs, &|run| run.last);
+    for name in figures(runs) {
+        rows.push(row(&format!("last valid {name}"), &|run| figure(run.last, name)));
+    }
     rows.push(row("epochs", &|run| epochs(run)));
     rows.push(row("time", &|run| text::duration(run.seconds)));
     rows.push(row("samples/s", &|run| {
@@ -121,27 +125,24 @@ fn state(run: &RunSummary, look: &Look) -> String {
     look.paint(style, word)
 }
 
-/// Rows of the figures that any run has besides its loss.
-fn figures(
-    rows: &mut Vec<Vec<String>>,
-    when: &str,
-    row: &dyn Fn(&str, &dyn Fn(&RunSummary) -> String) -> Vec<String>,
-    runs: &[RunSummary],
-    of: &dyn Fn(&RunSummary) -> Option<EvalSummary>,
-) {
-    let accuracy = |eval: EvalSummary| eval.accuracy.map(text::percent);
-    let r2 = |eval: EvalSummary| eval.r2.map(|r2| format!("{r2:.4}"));
-    let mae = |eval: EvalSummary| eval.mae.map(text::number);
-    let all: [(&str, &dyn Fn(EvalSummary) -> Option<String>); 3] =
-        [("accuracy", &accuracy), ("R²", &r2), ("mean absolute error", &mae)];
-    for (name, figure) in all {
-        let cell = |run: &RunSummary| of(run).and_then(figure).unwrap_or_default();
-        if name == "accuracy" && runs.iter().all(|run| of(run).is_none())
-            || runs.iter().any(|run| !cell(run).is_empty())
-        {
-            rows.push(row(&format!("{when} valid {name}"), &cell));
-        }
-    }
+/// Figures that evaluations may have besides their loss.
+const FIGURES: [&str; 3] = ["accuracy", "R²", "mean absolute error"];
+
+/// Those that any run has; the usual one where none has any.
+fn figures(runs: &[RunSummary]) -> Vec<&'static str> {
+    let has = |name: &&str| runs.iter().any(|run| !figure(run.last, name).is_empty());
+    let found: Vec<&str> = FIGURES.into_iter().filter(has).collect();
+    if found.is_empty() { vec![FIGURES[0]] } else { found }
+}
+
+/// A figure of an evaluation; nothing where it has none.
+fn figure(eval: Option<EvalSummary>, name: &str) -> String {
+    let shown = eval.and_then(|eval| match name {
+        "accuracy" => eval.accuracy.map(text::percent),
+        "R²" => eval.r2.map(|r2| format!("{r2:.4}")),
+        _ => eval.mae.map(text::number),
+    });
+    shown.unwrap_or_default()
 }
 
 /// Loss, accuracy (or R²) and epoch of an evaluation; nothing where there is none.
