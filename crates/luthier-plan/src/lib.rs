@@ -6,16 +6,21 @@
 
 mod error;
 mod event;
+pub mod float;
 pub mod groups;
+mod look;
 mod pattern;
 mod plan;
 mod resolve;
 pub mod schedule;
 pub mod stages;
+pub mod watch;
 
 pub use error::PlanError;
 pub use event::*;
+pub use look::*;
 pub use pattern::Patterns;
 pub use plan::*;
 pub use resolve::{Machine, length, resolve};
 pub use schedule::Plateau;
+pub use watch::Watch;

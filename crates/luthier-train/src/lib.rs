@@ -4,6 +4,7 @@
 //! a [`Session`] runs it and tells its listeners.
 
 pub mod checkpoint;
+mod diverged;
 mod ema;
 mod error;
 mod evaluate;
@@ -14,6 +15,7 @@ mod optim;
 mod predict;
 mod prefix;
 mod prepare;
+mod rerun;
 mod runner;
 mod samples;
 mod session;

@@ -1,6 +1,7 @@
 //! Optimizers over flat buffers: an update, a clip and a norm are each a few vector operations, whatever the number of
 //! parameters.
 
+mod look;
 mod rmsprop;
 
 use luthier_plan::{GroupPlan, TensorPlan};
@@ -179,18 +180,6 @@ impl Optimizer {
             view.f_copy_(&find(&name)?)?;
         }
         Ok(())
-    }
-
-    /// Name of the first parameter whose gradient is not finite.
-    pub fn first_bad_gradient(&self) -> Result<Option<&str>, TrainError> {
-        for group in &self.groups {
-            for (position, grad) in group.flat.views(group.flat.grad())?.iter().enumerate() {
-                if !all_finite(grad)? {
-                    return Ok(group.names.get(position).map(String::as_str));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 
