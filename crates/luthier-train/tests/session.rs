@@ -211,7 +211,7 @@ fn looks_measure_what_an_update_did_and_change_nothing() {
         let square: f64 = look.tensors.iter().map(|tensor| tensor.grad.powi(2)).sum();
         // a norm over eleven million numbers at once is summed in fp32
         assert!(
-            (square.sqrt() - step.grad_norm).abs() < 2e-3 * step.grad_norm,
+            (square.sqrt() - step.grad_norm).abs() < 1e-2 * step.grad_norm,
             "before clipping: {} {}",
             square.sqrt(),
             step.grad_norm

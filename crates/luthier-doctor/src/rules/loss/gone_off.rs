@@ -24,7 +24,8 @@
 //! When a regression begins next to its target by luck, and the true level is ten times that.
 //!
 //! ## Source
-//! Thresholds from noise: no healthy run of the bench comes near, batches of one sample and label noise included.
+//! Thresholds from noise: no made-up healthy run of the tests comes near, batches of one sample and label noise
+//! included.
 
 use luthier_plan::Watch;
 use luthier_plan::watch::GONE_OFF;

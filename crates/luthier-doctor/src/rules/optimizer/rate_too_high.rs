@@ -11,7 +11,7 @@
 //! ## How it is measured
 //! The update-to-weight ratio ‖Δw‖/‖w‖ of the first fifty updates, measured on the weights themselves at full
 //! learning rate. It is this fault when the largest is above 0.05 (about 0.001 to 0.02 is usual) and the loss has not
-//! fallen by a fifth, has risen, or the run diverged.
+//! fallen by a fifth, or the run diverged, but not because of its input.
 //!
 //! ## Example
 //! ```toml
@@ -28,9 +28,11 @@
 //! rate helps but is not the cure: probes tell these apart.
 //!
 //! ## Source
-//! The ratio as a sanity check: Karpathy's course notes CS231n. Thresholds: measured on small networks, see the
-//! bench.
+//! The ratio as a sanity check: Karpathy's course notes CS231n. The threshold lies between the first steps of a small
+//! network that learns (0.017) and of the same one at twenty times the rate (0.35); no population of runs was measured.
 
+use luthier_plan::Outcome;
+use luthier_plan::watch::BAD_INPUT;
 use serde_json::json;
 
 use crate::history;
@@ -59,7 +61,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if ratio < FAR || losses.is_empty() {
         return Vec::new();
     }
-    let diverged = run.metrics.end.as_ref().is_some_and(|end| end.outcome == luthier_plan::Outcome::Diverged);
+    let end = run.metrics.end.as_ref().filter(|end| end.outcome == Outcome::Diverged);
+    let diverged = end.is_some_and(|end| end.rule.as_deref() != Some(BAD_INPUT));
     if !diverged && (losses.len() < 20 || history::has_learned(facts, &losses)) {
         return Vec::new();
     }
@@ -86,7 +89,8 @@ mod tests {
 
     #[test]
     fn long_steps_and_a_flat_loss() {
-        assert!(one(&RULE, &flat(200).looks(0.35)).symptom == false);
+        assert!(!one(&RULE, &learning(8).looks(0.35).diverged("LOS101", "the loss")).symptom);
+        silent(&RULE, &learning(8).looks(0.06).diverged("DAT101", "the input"));
         assert_eq!(one(&RULE, &flat(200).looks(0.35)).fix.unwrap().patch["optim.lr"], 0.01);
         silent(&RULE, &flat(200).looks(0.017));
         // XOR with Adam 0.05 moves as far, and learns

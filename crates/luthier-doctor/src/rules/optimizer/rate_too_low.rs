@@ -24,7 +24,7 @@
 //! When the model has learned what there is before the run began: then its loss is low.
 //!
 //! ## Source
-//! CS231n's ratio of 1e-3; thresholds measured on small networks.
+//! CS231n's ratio of 1e-3. A small network that learns: 0.017; at a thousandth of the rate, which is too low: 1.7e-5.
 
 use serde_json::json;
 
