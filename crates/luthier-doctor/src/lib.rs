@@ -6,6 +6,7 @@
 
 mod facts;
 mod finding;
+mod history;
 mod rule;
 pub mod rules;
 mod verdict;

@@ -43,7 +43,8 @@ pub fn judge(subject: &str, facts: &Facts) -> Verdict {
     }
     sort(&mut findings);
     let status = status(&findings);
-    Verdict { schema: SCHEMA, subject: subject.into(), status, unseen: Vec::new(), findings }
+    let unseen = facts.run.map(|run| run.unseen.clone()).unwrap_or_default();
+    Verdict { schema: SCHEMA, subject: subject.into(), status, unseen, findings }
 }
 
 /// Causes before symptoms; then the worse, then the surer first.

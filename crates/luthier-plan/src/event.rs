@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::MonitorPoint;
+
 /// Where in the run an event happened.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -63,6 +65,10 @@ pub enum Event {
     },
     /// One optimizer update is done
     StepEnd(StepEnd),
+    /// Every trained tensor was looked at in the update that ended last
+    Monitor(MonitorPoint),
+    /// The loss of the update that ended last was far above the run's last ones
+    Spike(Spike),
     /// An evaluation begins: a progress bar can say so
     EvalBegin {
         /// Where
@@ -134,6 +140,29 @@ pub struct StepEnd {
     pub data_seconds: f64,
 }
 
+/// A loss far above the run's last ones, and what came of computing it again: from the same samples and the same random
+/// numbers, before the update was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spike {
+    /// Where; `update` counts this one
+    pub at: Position,
+    /// The loss
+    pub loss: f64,
+    /// Median of the losses before it
+    pub median: f64,
+    /// What it was the second time: the same where the batch is to blame, another where the computation is
+    pub again: f64,
+    /// The samples with the highest losses, and those
+    pub samples: Vec<(String, f64)>,
+}
+
+impl Spike {
+    /// Whether the second computation came to the same, to a thousandth: what fast kernels may differ by.
+    pub fn is_repeatable(&self) -> bool {
+        self.loss == self.again || (self.loss - self.again).abs() <= 1e-3 * self.loss.abs()
+    }
+}
+
 /// A split was evaluated: each sample once, or some of them once for an estimate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvalEnd {
@@ -174,7 +203,7 @@ pub enum Outcome {
     Stopped,
     /// Ctrl-C or a listener asked; a checkpoint was written
     Interrupted,
-    /// The loss or a gradient is not finite
+    /// The loss or a gradient is not finite, or the loss has stayed far above where it began
     Diverged,
 }
 
@@ -189,6 +218,12 @@ pub struct RunEnd {
     pub best_update: Option<u64>,
     /// The validation metric of the best checkpoint
     pub best_metric: Option<f64>,
+    /// Code of the rule that stopped a run that diverged
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What it saw, as a sentence
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Wall time of the run, interruptions not counted
     pub seconds: f64,
 }

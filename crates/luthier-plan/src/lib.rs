@@ -6,18 +6,23 @@
 
 mod error;
 mod event;
+pub mod float;
 pub mod groups;
+mod look;
 mod pattern;
 mod plan;
 mod resolve;
 pub mod schedule;
 pub mod stages;
 mod table;
+pub mod watch;
 
 pub use error::PlanError;
 pub use event::*;
+pub use look::*;
 pub use pattern::Patterns;
 pub use plan::*;
 pub use resolve::{Machine, length, resolve};
 pub use schedule::Plateau;
 pub use table::*;
+pub use watch::Watch;

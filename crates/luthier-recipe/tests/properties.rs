@@ -245,14 +245,19 @@ fn train() -> impl Strategy<Value = Train> {
     let checkpoint = (every(), count()).prop_map(|(every, keep)| Checkpoint { every, keep });
     let prefix_cache = (any::<bool>(), count(), count())
         .prop_map(|(enabled, memory_mib, disk_mib)| PrefixCache { enabled, memory_mib, disk_mib });
+    let monitor = (any::<bool>(), prop::option::of(count()));
+    let monitor = monitor.prop_map(|(enabled, every)| Monitor { enabled, every });
+    let on_divergence = select(vec![OnDivergence::Stop, OnDivergence::GoOn]);
     (
         (count(), count(), count(), any::<bool>(), any::<bool>()),
         (prop::option::of(positive()), precision, ema, prop::option::of(stopping), checkpoint, prefix_cache),
+        (monitor, on_divergence),
     )
         .prop_map(
             |(
                 (epochs, batch_size, grad_accum, drop_last, shuffle),
                 (clip_grad_norm, precision, ema, early_stopping, checkpoint, prefix_cache),
+                (monitor, on_divergence),
             )| Train {
                 epochs,
                 batch_size,
@@ -266,6 +271,8 @@ fn train() -> impl Strategy<Value = Train> {
                 ema,
                 early_stopping,
                 checkpoint,
+                monitor,
+                on_divergence,
             },
         )
 }

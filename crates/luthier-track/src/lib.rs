@@ -9,7 +9,6 @@ mod atomic;
 mod class_report;
 mod error;
 mod figures;
-mod float;
 mod metrics;
 mod plot;
 mod report;
@@ -17,12 +16,14 @@ mod run_dir;
 mod summary;
 mod tensorboard;
 
+use luthier_plan::float;
+
 pub use atomic::write_atomic;
 pub use class_report::{ClassScore, ClassificationReport, Score, classification_report};
 pub use error::TrackError;
 pub use metrics::{
-    Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint, StepPoint,
-    Timing, TimingRecord, read_metrics, read_timing,
+    Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint,
+    SpikePoint, StagePoint, StepPoint, Timing, TimingRecord, read_metrics, read_monitor, read_timing,
 };
 pub use plot::{CurvePlot, compare_plot, curve_plot, plot_run, plots};
 pub use report::{report_html, write_report};

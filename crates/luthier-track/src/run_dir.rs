@@ -2,10 +2,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use luthier_plan::Plan;
+use luthier_plan::{MonitorPoint, Plan};
 
 use crate::atomic::sync_folder;
-use crate::{Metrics, Timing, TrackError, read_metrics, read_timing, write_atomic};
+use crate::{Cut, Metrics, Timing, TrackError, read_metrics, read_monitor, read_timing, write_atomic};
 
 /// The folder of one run. All paths inside are relative to it: copied elsewhere, everything still works.
 ///
@@ -15,6 +15,7 @@ use crate::{Metrics, Timing, TrackError, read_metrics, read_timing, write_atomic
 /// | `plan.json` | everything that was decided before step 1 |
 /// | `metrics.jsonl` | what happened, one record a line, no wall times: the same for the same plan |
 /// | `timing.jsonl` | the wall times of the same events |
+/// | `monitor.jsonl` | a look at every trained tensor, now and then, one a line; empty where the recipe wants none |
 /// | `tensorboard/` | an event file |
 /// | `checkpoints/` | one folder per checkpoint |
 /// | `plots/` | each plot as SVG, PNG and PDF |
@@ -150,6 +151,15 @@ impl RunDir {
         if path.exists() { read_timing(&path) } else { Ok(Timing::default()) }
     }
 
+    /// Reads the looks at every trained tensor, and says where the file was cut; none where there is no file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line in the middle of it is garbled.
+    pub fn monitor(&self) -> Result<(Vec<MonitorPoint>, Option<Cut>), TrackError> {
+        let path = self.monitor_path();
+        if path.exists() { read_monitor(&path) } else { Ok((Vec::new(), None)) }
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -179,6 +189,11 @@ impl RunDir {
     /// `timing.jsonl`
     pub fn timing_path(&self) -> PathBuf {
         self.path.join("timing.jsonl")
+    }
+
+    /// `monitor.jsonl`
+    pub fn monitor_path(&self) -> PathBuf {
+        self.path.join("monitor.jsonl")
     }
 
     /// `report.html`

@@ -1,4 +1,4 @@
-//! metrics.jsonl and timing.jsonl: what is in them, what a kill leaves, what a resume makes of that.
+//! metrics.jsonl, timing.jsonl and monitor.jsonl: what is in them, what a kill leaves, what a resume makes of that.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
@@ -244,5 +244,63 @@ proptest! {
         prop_assert!(same, "{}", fs::read_to_string(run.metrics_path()).unwrap());
         prop_assert_eq!(run.timing().unwrap().processes, 2);
         prop_assert_eq!(fs::read_dir(run.tensorboard()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn looks_and_spikes_are_written_down_and_a_resumed_file_is_an_uninterrupted_one() {
+    use luthier_plan::{MonitorPoint, Spike, TensorPoint};
+    let shape = Shape::default();
+    let mut events = Vec::new();
+    for event in shape.events(0) {
+        let step = if let Event::StepEnd(step) = &event { Some(step.clone()) } else { None };
+        events.push(event);
+        if let Some(step) = step.filter(|step| step.at.update.is_multiple_of(10)) {
+            let update = step.at.update as f64;
+            let tensor =
+                TensorPoint { name: "fc.weight".into(), norm: update, grad: 0.1, update: f64::INFINITY };
+            let look = MonitorPoint { update: step.at.update, tensors: vec![tensor], outputs: Vec::new() };
+            events.push(Event::Monitor(look));
+            let samples = vec![("bees/7.jpg".to_owned(), 9.5)];
+            events.push(Event::Spike(Spike { at: step.at, loss: 3.0, median: 0.5, again: 3.0, samples }));
+        }
+        if let Some(Event::RunEnd(end)) = events.last_mut() {
+            (end.rule, end.why) = (Some("LOS101".into()), Some("the output of `fc` is not finite".into()));
+        }
+    }
+    let whole = tempfile::tempdir().unwrap();
+    let whole = common::replay_events(&whole.path().join("run"), &shape, &events);
+    let (looks, cut) = whole.monitor().unwrap();
+    assert_eq!((looks.len(), cut), (12, None));
+    assert!(looks[0].tensors[0].update.is_infinite());
+    let metrics = whole.metrics().unwrap();
+    assert_eq!(metrics.spikes.len(), 12);
+    assert!(metrics.spikes[0].repeatable && metrics.spikes[0].samples[0].0 == "bees/7.jpg");
+    assert_eq!(metrics.end.unwrap().rule.as_deref(), Some("LOS101"));
+
+    // a checkpoint in the middle, some events more, then killed in the middle of a line, then resumed
+    let parted = tempfile::tempdir().unwrap();
+    let parted = RunDir::create_at(&parted.path().join("run")).unwrap();
+    let mut stream = MetricsStream::create(&parted).unwrap();
+    let (first, rest) = events.split_at(events.len() / 2);
+    for event in first {
+        stream.hear(event).map_err(|error| error.to_string()).unwrap();
+    }
+    let state = stream.state().map_err(|error| error.to_string()).unwrap();
+    for event in &rest[..20] {
+        stream.hear(event).map_err(|error| error.to_string()).unwrap();
+    }
+    drop(stream);
+    let mut torn = std::fs::read(parted.monitor_path()).unwrap();
+    torn.extend(b"{\"update\":77,\"ten");
+    std::fs::write(parted.monitor_path(), &torn).unwrap();
+    assert!(parted.monitor().unwrap().1.is_some());
+    let mut stream = MetricsStream::resume(&parted, &state).unwrap();
+    for event in rest {
+        stream.hear(event).map_err(|error| error.to_string()).unwrap();
+    }
+    drop(stream);
+    for path in [RunDir::monitor_path, RunDir::metrics_path] {
+        assert!(std::fs::read(path(&parted)).unwrap() == std::fs::read(path(&whole)).unwrap());
     }
 }

@@ -10,17 +10,19 @@ use crate::job::Job;
 
 impl Job {
     /// An input that is not finite, in words: of a table, the cell.
-    pub(crate) fn bad_input(&self, batch: &Batch) -> Result<String, TrainError> {
+    pub(crate) fn bad_input(&self, batch: &Batch, row: usize) -> Result<String, TrainError> {
+        let place = self.runner.feed.place_of(batch, row);
         if let (Start::Input(Input::Rows(x)), Some(table)) = (&batch.start, &self.runner.plan.table) {
-            for (row, numbers) in rows(x)?.iter().enumerate() {
-                if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
-                    let (place, column) = (self.runner.feed.place_of(batch, row), column(table, at));
-                    return Ok(format!("the cell in the column `{column}` of `{place}` is not finite"));
-                }
+            let rows = rows(x)?;
+            let bad = rows.get(row).and_then(|numbers| numbers.iter().position(|number| !number.is_finite()));
+            if let Some(at) = bad {
+                return Ok(format!(
+                    "the cell in the column `{}` of `{place}` is not finite",
+                    column(table, at)
+                ));
             }
         }
-        let first = self.runner.feed.place_of(batch, 0);
-        Ok(format!("the input holds numbers that are not finite (first sample of the batch: `{first}`)"))
+        Ok(format!("the input `{place}` holds numbers that are not finite"))
     }
 }
 

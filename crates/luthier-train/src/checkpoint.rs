@@ -212,12 +212,13 @@ fn read_state(path: &Path) -> Result<Written, TrainError> {
     serde_json::from_slice(&text).map_err(|error| unread(&file, error.into()))
 }
 
-/// Removes all but the newest `keep` checkpoints and the best one.
-pub fn rotate(folder: &Path, keep: u64, best: Option<u64>) -> Result<(), TrainError> {
-    let best = best.map(folder_name);
+/// Removes all but the newest `keep` checkpoints and those of the updates `spared`: the best one, say.
+pub fn rotate(folder: &Path, keep: u64, spared: &[u64]) -> Result<(), TrainError> {
+    let spared: Vec<String> = spared.iter().copied().map(folder_name).collect();
     let kept = usize::try_from(keep).unwrap_or(usize::MAX);
     for path in list(folder).into_iter().skip(kept) {
-        if path.file_name().map(|name| name.to_string_lossy().into_owned()) != best {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !spared.iter().any(|spared| *spared == name) {
             fs::remove_dir_all(&path).map_err(|error| unwritten(&path, error))?;
         }
     }

@@ -81,13 +81,15 @@ pub enum TrainError {
     #[error("the checkpoint does not fit the plan: {0}")]
     #[diagnostic(help("the run directory was put together from different runs; start the run anew"))]
     State(String),
-    /// The loss or a gradient is not finite
+    /// The loss or a gradient is not finite, or the loss has stayed far above where it began
     #[error("the run diverged at update {update}: {what}")]
     #[diagnostic(help("{help}"))]
     Diverged {
-        /// Update that was not made
+        /// Update that was not made, or the last one
         update: u64,
-        /// What is not finite, by name
+        /// Code of the rule that says so
+        rule: &'static str,
+        /// What is not finite, by name, or where the loss is
         what: String,
         /// What to do
         help: String,

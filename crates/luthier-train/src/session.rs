@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use luthier_plan::{EvalEnd, Event, Listener, Outcome, Plan, Position, RunEnd, Wish};
-use luthier_recipe::{Every, Metric};
+use luthier_plan::{
+    EvalEnd, Event, Listener, MonitorPoint, Outcome, Plan, Position, RunEnd, Spike, Wish, watch,
+};
+use luthier_recipe::{Every, Metric, OnDivergence};
 
+use crate::diverged::explained;
 use crate::job::Job;
 use crate::state::{Best, Sums};
+use crate::step::Step;
 use crate::{Checkpoint, State, TrainError, checkpoint};
 
 /// A run under way.
@@ -61,11 +65,17 @@ impl<'a> Session<'a> {
             Err(error) => return Err(error),
         };
         let best = self.state.best;
+        let (rule, why) = match &error {
+            Some(TrainError::Diverged { rule, what, .. }) => (Some((*rule).into()), Some(what.clone())),
+            _ => (None, None),
+        };
         let run_end = RunEnd {
             at: self.at(),
             outcome,
             best_update: best.map(|best| best.update),
             best_metric: best.map(|best| best.metric),
+            rule,
+            why,
             seconds: self.seconds(),
         };
         self.tell(&Event::RunEnd(run_end.clone()))?;
@@ -133,7 +143,8 @@ impl<'a> Session<'a> {
             // a curve that depends on metrics is not planned
             let scale = plan.stages.get(self.job.stage()).map_or(1.0, |stage| stage.lr_scale);
             let factor = planned.unwrap_or(self.state.plateau.factor * scale);
-            let mut step = self.job.step(&update, self.state.update, factor)?;
+            let step = self.job.step(&update, self.state.update, factor, &self.state.watch);
+            let mut step = step.map_err(|error| explained(error, &self.state))?;
             self.state.update += 1;
             self.state.batch += update.taken;
             self.state.samples += step.count;
@@ -142,7 +153,7 @@ impl<'a> Session<'a> {
             step.end.seconds = mark.elapsed().as_secs_f64();
             mark = Instant::now();
             self.state.sums.add(&step);
-            self.tell(&Event::StepEnd(step.end))?;
+            self.told(plan, step)?;
             if due(plan.recipe.eval.every, self.state.update) {
                 self.look(plan)?;
                 mark = Instant::now();
@@ -161,6 +172,26 @@ impl<'a> Session<'a> {
         }
         self.end_epoch(plan)?;
         Ok(true)
+    }
+
+    /// Tells an update, what was seen in it, and whether the run has gone off.
+    fn told(&mut self, plan: &Plan, step: Step) -> Result<(), TrainError> {
+        let (update, chance) = (self.state.update, watch::chance(plan));
+        let (loss, norm) = (step.end.loss, step.end.grad_norm);
+        self.state.watch.observe(update, loss, norm, step.spike.is_some(), chance);
+        self.tell(&Event::StepEnd(step.end))?;
+        if let Some(tensors) = step.look {
+            self.tell(&Event::Monitor(MonitorPoint { update, tensors, outputs: Vec::new() }))?;
+        }
+        if let Some(spike) = step.spike {
+            self.tell(&Event::Spike(Spike { at: self.at(), ..spike }))?;
+        }
+        match self.state.watch.gone(update, plan.length.updates, chance) {
+            Some(gone) if plan.recipe.train.on_divergence == OnDivergence::Stop => {
+                Err(explained(self.job.gone(update, gone), &self.state))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn end_epoch(&mut self, plan: &Plan) -> Result<(), TrainError> {
@@ -237,6 +268,9 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let began = Instant::now();
+        if !self.state.watch.is_up(watch::chance(plan)) && self.job.optimizer.is_finite()? {
+            self.state.good = Some(self.state.update);
+        }
         self.state.seconds = self.seconds();
         self.began = Instant::now();
         for listener in self.listeners.iter_mut() {
@@ -245,7 +279,8 @@ impl<'a> Session<'a> {
         }
         let path = checkpoint::save(&self.checkpoints, &self.state, &self.job.tensors()?)?;
         let best = self.state.best.map(|best| best.update);
-        checkpoint::rotate(&self.checkpoints, plan.recipe.train.checkpoint.keep, best)?;
+        let spared: Vec<u64> = best.into_iter().chain(self.state.good).collect();
+        checkpoint::rotate(&self.checkpoints, plan.recipe.train.checkpoint.keep, &spared)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         self.tell(&Event::CheckpointSaved {
             at: self.at(),
@@ -289,7 +324,7 @@ impl State {
 }
 
 impl Sums {
-    fn add(&mut self, step: &crate::step::Step) {
+    fn add(&mut self, step: &Step) {
         self.loss += step.loss_sum;
         self.denominator += step.denominator;
         self.correct += step.end.correct;

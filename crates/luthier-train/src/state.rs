@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use luthier_plan::{Length, Plateau, Position};
+use luthier_plan::{Length, Plateau, Position, Watch};
 use serde::{Deserialize, Serialize};
 
 /// Where a run stands after an update. Randomness needs no state: it is drawn from (seed, update) and
@@ -29,6 +29,12 @@ pub struct State {
     pub evaluated: Option<u64>,
     /// Early stopping has ended the run
     pub stopped: bool,
+    /// The losses of the last updates
+    #[serde(default)]
+    pub watch: Watch,
+    /// Update of the last checkpoint with weights that are finite, from before the loss rose far above its start
+    #[serde(default)]
+    pub good: Option<u64>,
     /// Wall time so far
     pub seconds: f64,
     /// What listeners need to go on

@@ -113,7 +113,7 @@ fn the_logged_rate_is_the_one_of_the_plan() {
 fn a_run_that_diverges_names_what_is_not_finite_and_makes_no_update_of_it() {
     let run = train(&["optim.lr=1e30", "train.epochs=1"], None);
     match &run.end {
-        Err(TrainError::Diverged { what, help, update }) => {
+        Err(TrainError::Diverged { what, help, update, .. }) => {
             assert!(what.contains("not finite") || what.contains("overflows"), "{what}");
             assert!(*update >= 2 && help.contains("optim.lr"), "{update} {help}");
         }
@@ -193,4 +193,88 @@ fn a_small_network_of_the_recipes_own_layers_sees_pictures() {
     });
     let end = end.unwrap();
     assert!(end.accuracy.is_some() && end.confusion.len() == 8, "{end:?}");
+}
+
+fn looks(run: &Run) -> Vec<luthier_plan::MonitorPoint> {
+    let look = |event: &Event| match event {
+        Event::Monitor(look) => Some(look.clone()),
+        _ => None,
+    };
+    run.heard.iter().filter_map(look).collect()
+}
+
+#[test]
+fn looks_measure_what_an_update_did_and_change_nothing() {
+    let plain = ["optim.momentum=0.0", "train.clip_grad_norm=0.5"];
+    let run = train(&plain, None);
+    let blind = train(&[&plain[..], &["train.monitor={ enabled = false }"]].concat(), None);
+    assert!(
+        looks(&blind).is_empty() && everything_but_the_average(&run) == everything_but_the_average(&blind)
+    );
+    let looks = looks(&run);
+    assert_eq!(looks.iter().map(|look| look.update).collect::<Vec<_>>(), [1, 2, 5, 10]);
+    let trained: Vec<String> = {
+        let _alone = alone();
+        runner(&plain).model.trainable().map(|entry| entry.name.clone()).collect()
+    };
+    for look in looks {
+        assert_eq!(
+            look.tensors.iter().map(|tensor| &tensor.name).collect::<Vec<_>>(),
+            trained.iter().collect::<Vec<_>>()
+        );
+        let step = steps(&run)[look.update as usize - 1].clone();
+        let square: f64 = look.tensors.iter().map(|tensor| tensor.grad.powi(2)).sum();
+        // a norm over eleven million numbers at once is summed in fp32
+        assert!(
+            (square.sqrt() - step.grad_norm).abs() < 1e-2 * step.grad_norm,
+            "before clipping: {} {}",
+            square.sqrt(),
+            step.grad_norm
+        );
+        // plain SGD: Δw is the rate times the clipped gradient, up to the last digit of the weights
+        let factor = 0.01 * (0.5 / step.grad_norm).min(1.0);
+        let moved: f64 = look.tensors.iter().map(|tensor| tensor.update.powi(2)).sum::<f64>().sqrt();
+        assert!((moved - factor * step.grad_norm).abs() < 1e-2 * moved, "{moved}");
+        let head = look.tensors.iter().find(|tensor| tensor.name == "fc.weight").unwrap();
+        assert!((head.update - factor * head.grad).abs() < 1e-2 * head.update && head.norm > 0.0);
+    }
+}
+
+fn everything_but_the_average(run: &Run) -> Vec<Vec<u8>> {
+    let files = ["model.safetensors", "optimizer.safetensors"];
+    files.iter().filter_map(|file| std::fs::read(run.last().path.join(file)).ok()).collect()
+}
+
+#[test]
+fn a_run_that_goes_off_is_stopped_and_keeps_the_checkpoint_from_before() {
+    // a million times the rate from the third epoch on, for the head alone: losses in the thousands, all finite
+    let sets = [
+        "model.train=[\"fc.*\"]",
+        "optim.lr=1e-3",
+        "optim.momentum=0.0",
+        "schedule={ type = \"MultiStepLR\", milestones = [2], gamma = 1e6, unit = \"epoch\" }",
+        "train.epochs=12",
+        "train.checkpoint={ every = { epochs = 1 }, keep = 1 }",
+    ];
+    let run = train(&sets, None);
+    let Err(TrainError::Diverged { rule, what, help, update }) = &run.end else {
+        panic!("{:?}", run.end.as_ref().map(|end| end.outcome))
+    };
+    assert!(*rule == luthier_plan::watch::GONE_OFF && (26..60).contains(update), "{rule} {update}");
+    assert!(help.contains("gradient norm of the last") && help.contains(rule), "{help}");
+    // the second epoch's, although only the newest is to be kept
+    assert!(help.contains("`checkpoints/step-00000010` is from before"), "{help}");
+    assert!(run.checkpoints().join("step-00000010").is_dir());
+    let Some(Event::RunEnd(end)) = run.heard.last() else { panic!("a run ends with its end") };
+    assert_eq!((end.rule.as_deref(), end.why.as_ref()), (Some(*rule), Some(what)));
+    let on = train(&[&sets[..], &["train.on_divergence=go-on"]].concat(), None);
+    assert_eq!(on.end.unwrap().outcome, Outcome::Finished);
+}
+
+#[test]
+fn a_weight_that_overflows_is_named_with_its_part() {
+    let run = train(&["optim.lr=1e30", "train.epochs=1"], None);
+    let Err(TrainError::Diverged { rule, what, help, .. }) = &run.end else { panic!("it diverges") };
+    assert_eq!(*rule, luthier_plan::watch::NOT_FINITE);
+    assert!(what.contains('`') && help.contains("no checkpoint was written before"), "{what}; {help}");
 }

@@ -46,6 +46,14 @@ pub struct Train {
     /// When checkpoints are written and which are kept
     #[serde(default)]
     pub checkpoint: Checkpoint,
+    /// Looks at every trained tensor now and then and writes down its norm, its gradient's and its change's, for
+    /// `luthier doctor`
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// What to do when the loss has stayed far above where it began. A loss or a gradient that is not finite always
+    /// ends the run
+    #[serde(default)]
+    pub on_divergence: OnDivergence,
 }
 
 fn one() -> u64 {
@@ -131,6 +139,36 @@ impl Default for Checkpoint {
     fn default() -> Self {
         Checkpoint { every: each_epoch(), keep: two() }
     }
+}
+
+/// Looks at every trained tensor now and then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Monitor {
+    /// Write `monitor.jsonl`
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Updates between two looks, after the first at 1, 2, 5, 10, 20 and 50. If not given, 50, or a 200th of a long run:
+    /// that keeps the cost below 2 % of the run
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), example = 100)]
+    pub every: Option<u64>,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Monitor { enabled: true, every: None }
+    }
+}
+
+/// What to do with a run that has gone off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDivergence {
+    /// End it, say so, and keep the last checkpoint from before
+    #[default]
+    Stop,
+    /// Go on to the end
+    GoOn,
 }
 
 fn each_epoch() -> Every {

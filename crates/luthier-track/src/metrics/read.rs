@@ -2,9 +2,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use luthier_plan::MonitorPoint;
 use serde::de::DeserializeOwned;
 
-use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, StagePoint, StepPoint};
+use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint, StagePoint, StepPoint};
 use crate::TrackError;
 
 /// A line longer than this is not a record: a confusion matrix of 1000 classes takes less than a hundredth of it.
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub stages: Vec<StagePoint>,
     /// Samples that were left out while the run went on
     pub skipped: Vec<SkippedPoint>,
+    /// Losses far above the ones before
+    pub spikes: Vec<SpikePoint>,
     /// The end of the run; `None` while it runs, or when it was killed
     pub end: Option<EndPoint>,
     /// The last line was cut off
@@ -75,6 +78,7 @@ impl Metrics {
             Record::Epoch(epoch) => self.epochs.push(epoch),
             Record::Stage(stage) => self.stages.push(stage),
             Record::Skipped(skipped) => self.skipped.push(skipped),
+            Record::Spike(spike) => self.spikes.push(spike),
             Record::End(end) => self.end = Some(end),
             Record::Unknown => {}
         }
@@ -89,6 +93,16 @@ pub fn read_metrics(path: &Path) -> Result<Metrics, TrackError> {
     let mut metrics = Metrics::default();
     metrics.cut = read_lines(path, |record| metrics.take(record))?;
     Ok(metrics)
+}
+
+/// Reads `monitor.jsonl`; a cut last line is reported and otherwise ignored.
+///
+/// # Errors
+/// The file cannot be read, or a line in the middle of it is garbled.
+pub fn read_monitor(path: &Path) -> Result<(Vec<MonitorPoint>, Option<Cut>), TrackError> {
+    let mut looks = Vec::new();
+    let cut = read_lines(path, |look| looks.push(look))?;
+    Ok((looks, cut))
 }
 
 /// Hands every line of a file to `take`; says where the file was cut.

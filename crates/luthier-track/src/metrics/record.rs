@@ -18,6 +18,8 @@ pub enum Record {
     Stage(StagePoint),
     /// A sample that was left out
     Skipped(SkippedPoint),
+    /// A loss far above the ones before
+    Spike(SpikePoint),
     /// The run is over
     End(EndPoint),
     /// A record of a later version
@@ -58,14 +60,25 @@ impl Record {
             Event::SampleSkipped { at, path, why } => {
                 Some(Record::Skipped(SkippedPoint { at: *at, path: path.clone(), why: why.clone() }))
             }
+            Event::Spike(spike) => Some(Record::Spike(SpikePoint {
+                at: spike.at,
+                loss: spike.loss,
+                median: spike.median,
+                again: spike.again,
+                repeatable: spike.is_repeatable(),
+                samples: spike.samples.clone(),
+            })),
             Event::RunEnd(end) => Some(Record::End(EndPoint {
                 at: end.at,
                 outcome: end.outcome,
                 best_update: end.best_update,
                 best_metric: end.best_metric,
+                rule: end.rule.clone(),
+                why: end.why.clone(),
             })),
-            // a resumed run begins again, and an interrupted one saves a checkpoint more
-            Event::RunBegin { .. }
+            // looks at tensors have a file of their own, `monitor.jsonl`; a resumed run begins again, and an interrupted one saves a checkpoint more
+            Event::Monitor(_)
+            | Event::RunBegin { .. }
             | Event::EpochBegin { .. }
             | Event::EvalBegin { .. }
             | Event::PrefixBegin { .. }
@@ -178,4 +191,31 @@ pub struct EndPoint {
     /// Its validation metric
     #[serde(with = "crate::float::option", default)]
     pub best_metric: Option<f64>,
+    /// Code of the rule that stopped a run that diverged
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What it saw, as a sentence
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// A loss far above the ones before, computed a second time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpikePoint {
+    /// Where; `update` counts this one
+    #[serde(flatten)]
+    pub at: Position,
+    /// The loss
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Median of the losses before it
+    #[serde(with = "crate::float")]
+    pub median: f64,
+    /// What it was the second time, from the same samples and random numbers
+    #[serde(with = "crate::float")]
+    pub again: f64,
+    /// The two are the same: the batch is to blame, not the computation
+    pub repeatable: bool,
+    /// The samples with the highest losses, and those
+    pub samples: Vec<(String, f64)>,
 }

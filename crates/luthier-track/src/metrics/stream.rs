@@ -8,7 +8,7 @@ use super::{Record, TimingRecord};
 use crate::append::AppendFile;
 use crate::{RunDir, TrackError};
 
-/// Writes `metrics.jsonl` and `timing.jsonl`, one record a line.
+/// Writes `metrics.jsonl`, `timing.jsonl` and `monitor.jsonl`, one record a line.
 ///
 /// Lines reach the files within a second or at the end of an epoch; a checkpoint ([`Listener::state`]) makes them
 /// survive a power cut. A resumed run goes on from the length that its checkpoint remembers, so what a killed run
@@ -17,6 +17,7 @@ use crate::{RunDir, TrackError};
 pub struct MetricsStream {
     metrics: AppendFile,
     timing: AppendFile,
+    monitor: AppendFile,
 }
 
 /// What a checkpoint remembers: lengths in bytes.
@@ -25,6 +26,7 @@ pub struct MetricsStream {
 struct State {
     metrics: u64,
     timing: u64,
+    monitor: u64,
 }
 
 impl MetricsStream {
@@ -36,6 +38,7 @@ impl MetricsStream {
         Ok(MetricsStream {
             metrics: AppendFile::create(run.metrics_path())?,
             timing: AppendFile::create(run.timing_path())?,
+            monitor: AppendFile::create(run.monitor_path())?,
         })
     }
 
@@ -54,6 +57,7 @@ impl MetricsStream {
         Ok(MetricsStream {
             metrics: AppendFile::resume(run.metrics_path(), state.metrics)?,
             timing: AppendFile::resume(run.timing_path(), state.timing)?,
+            monitor: AppendFile::resume(run.monitor_path(), state.monitor)?,
         })
     }
 
@@ -64,9 +68,13 @@ impl MetricsStream {
         if let Some(record) = TimingRecord::of(event, now()) {
             write_line(&mut self.timing, &record)?;
         }
-        if !matches!(event, Event::StepEnd(_) | Event::SampleSkipped { .. }) {
+        if let Event::Monitor(look) = event {
+            write_line(&mut self.monitor, look)?;
+        }
+        if !matches!(event, Event::StepEnd(_) | Event::Monitor(_) | Event::SampleSkipped { .. }) {
             self.metrics.flush()?;
             self.timing.flush()?;
+            self.monitor.flush()?;
         }
         Ok(())
     }
@@ -79,7 +87,8 @@ impl Listener for MetricsStream {
     }
 
     fn state(&mut self) -> Result<serde_json::Value, Box<dyn Diagnostic + Send + Sync>> {
-        Ok(serde_json::json!({ "metrics": self.metrics.sync()?, "timing": self.timing.sync()? }))
+        let (metrics, timing) = (self.metrics.sync()?, self.timing.sync()?);
+        Ok(serde_json::json!({ "metrics": metrics, "timing": timing, "monitor": self.monitor.sync()? }))
     }
 
     fn name(&self) -> &'static str {

@@ -114,6 +114,8 @@ impl TimingRecord {
             | Event::StageBegin { .. }
             | Event::PrefixBegin { .. }
             | Event::EvalBegin { .. }
+            | Event::Monitor(_)
+            | Event::Spike(_)
             | Event::SampleSkipped { .. } => None,
         }
     }

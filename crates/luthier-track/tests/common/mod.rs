@@ -237,6 +237,8 @@ impl Shape {
             outcome,
             best_update: self.valid.then_some(self.updates()),
             best_metric: self.valid.then_some(0.95),
+            rule: None,
+            why: None,
             seconds: last as f64 * 0.36,
         }));
         events

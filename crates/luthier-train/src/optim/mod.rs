@@ -1,6 +1,7 @@
 //! Update rules with `torch.optim`'s names, defaults and arithmetic, as fused kernels over lists of parameters. The
 //! parameters of a group and each kind of state lie in one flat buffer.
 
+mod look;
 mod rmsprop;
 
 use luthier_plan::{GroupPlan, TensorPlan};
@@ -234,19 +235,6 @@ impl Optimizer {
             view.f_copy_(&find(&name)?)?;
         }
         Ok(())
-    }
-
-    /// Name of the first parameter whose gradient is not finite.
-    pub fn first_bad_gradient(&self) -> Result<Option<&str>, TrainError> {
-        for group in &self.groups {
-            for (position, grad) in group.flat.grads()?.iter().enumerate() {
-                let Some(grad) = grad else { continue };
-                if !all_finite(grad)? {
-                    return Ok(group.names.get(position).map(String::as_str));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 

@@ -169,7 +169,11 @@ pub fn timeless(event: &Event) -> Option<Event> {
         | Event::PrefixBegin { .. }
         | Event::PrefixEnd { .. }
         | Event::RunEnd(_) => return None,
-        Event::EvalBegin { .. } | Event::SampleSkipped { .. } | Event::StageBegin { .. } => {}
+        Event::EvalBegin { .. }
+        | Event::SampleSkipped { .. }
+        | Event::StageBegin { .. }
+        | Event::Monitor(_)
+        | Event::Spike(_) => {}
     }
     Some(event)
 }

@@ -115,6 +115,8 @@ impl Listener for Bar {
             Event::RunBegin { .. }
             | Event::StageBegin { .. }
             | Event::SampleSkipped { .. }
+            | Event::Monitor(_)
+            | Event::Spike(_)
             | Event::CheckpointSaved { .. } => {}
         }
         Ok(Wish::Continue)

@@ -1,4 +1,4 @@
-use luthier_plan::{EvalEnd, Event, Length, Outcome, Plan, Position, RunEnd, StepEnd};
+use luthier_plan::{EvalEnd, Event, Length, Outcome, Plan, Position, RunEnd, Spike, StepEnd};
 use luthier_recipe::Metric;
 
 use super::row::{self, Row};
@@ -95,7 +95,8 @@ impl Tally {
                 self.flush(&mut lines);
                 self.step(step);
             }
-            Event::EvalBegin { .. } => {}
+            Event::EvalBegin { .. } | Event::Monitor(_) => {}
+            Event::Spike(spike) => lines.extend(self.spike(spike)),
             Event::StageBegin { name, tensors, .. } => {
                 self.flush(&mut lines);
                 let tensors = text::count(*tensors, "tensor", "tensors");
@@ -156,6 +157,23 @@ impl Tally {
         self.epoch.0 += step.loss * step.count as f64;
         self.epoch.1 += step.correct;
         self.epoch.2 += step.count;
+    }
+
+    /// A batch that is odd is worth a line to who asked for many; a computation that cannot be trusted, to everyone.
+    fn spike(&self, spike: &Spike) -> Option<String> {
+        let (update, loss, median) = (spike.at.update, spike.loss, spike.median);
+        if !spike.is_repeatable() {
+            let again = spike.again;
+            return Some(format!(
+                "{} the loss of update {update} is {loss:.4}, and was {again:.4} when it was computed again from the \
+                 same samples and random numbers: the computation is not deterministic",
+                self.look.paint(YELLOW.bold(), "warning:")
+            ));
+        }
+        let worst =
+            spike.samples.first().map_or(String::new(), |(path, _)| format!(", most of it from `{path}`"));
+        let line = format!("the loss of update {update} is {loss:.4}, usual is {median:.4}{worst}");
+        (self.verbose > 0).then(|| self.look.paint(DIM, &line))
     }
 
     fn eval(&mut self, eval: &EvalEnd, lines: &mut Vec<String>) {

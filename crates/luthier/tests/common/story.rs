@@ -72,6 +72,8 @@ pub fn events(plan: &Plan) -> Vec<Event> {
         outcome: Outcome::Finished,
         best_update: Some(best_update),
         best_metric: Some(best),
+        rule: None,
+        why: None,
         seconds: 105.0,
     }));
     events

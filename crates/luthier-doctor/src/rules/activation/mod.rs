@@ -1,0 +1,3 @@
+//! What layers and activations do to signals and gradients.
+
+pub(super) mod vanishing;

@@ -1,0 +1,3 @@
+//! What becomes of weights that came from elsewhere.
+
+pub(super) mod forgetting;

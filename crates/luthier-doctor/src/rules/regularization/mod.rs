@@ -1,0 +1,3 @@
+//! What keeps a model from learning by heart.
+
+pub(super) mod overfit;

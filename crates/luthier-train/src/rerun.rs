@@ -1,0 +1,102 @@
+//! The forward pass of an update once more: from the same samples and the same random numbers, leaving no trace.
+
+use luthier_model::{Flow, Model};
+use luthier_plan::watch::Rise;
+use luthier_plan::{Position, ResolvedPrecision, Role, Spike};
+use luthier_torch::{autocast, manual_seed};
+use tch::Tensor;
+
+use crate::TrainError;
+use crate::feed::{Batch, Start, Update};
+use crate::job::Job;
+use crate::optim::all_finite;
+use crate::step::mix;
+
+/// Samples of a spike that are named.
+const NAMED: usize = 5;
+
+impl Job {
+    /// Computes the loss of an update again, before the weights have moved. The spike's position is filled in by the
+    /// session.
+    pub(crate) fn again(
+        &mut self,
+        update: &Update,
+        number: u64,
+        denominator: f64,
+        loss: f64,
+        rise: Rise,
+    ) -> Result<Spike, TrainError> {
+        let kept = Buffers::keep(&self.runner.model)?;
+        let (mut sum, mut samples) = (0.0, Vec::new());
+        for (part, batch) in update.batches.iter().enumerate() {
+            manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
+            // with a graph, as the first time: without one, some operations take another way
+            let logits = self.runner.forward(batch, true)?.f_detach()?;
+            let labels = batch.truth(self.runner.device)?;
+            sum += self.runner.objective.sum(&logits, &labels)?.f_double_value(&[])?;
+            for row in 0..batch.labels.len() {
+                let (one, label) = (logits.f_narrow(0, row as i64, 1)?, labels.f_narrow(0, row as i64, 1)?);
+                let own = self.runner.objective.sum(&one, &label)?.f_double_value(&[])?;
+                samples.push((self.runner.feed.place_of(batch, row), own));
+            }
+        }
+        kept.put_back()?;
+        samples.sort_by(|a, b| b.1.total_cmp(&a.1));
+        samples.truncate(NAMED);
+        let at = Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 };
+        Ok(Spike { at, loss, median: rise.median, again: sum / denominator, samples })
+    }
+
+    /// Name of the first part of the network whose output is not finite, for batch `part` of update `number`; `None`
+    /// where all of them are this time.
+    pub(crate) fn first_bad_part(
+        &self,
+        batch: &Batch,
+        number: u64,
+        part: u64,
+    ) -> Result<Option<String>, TrainError> {
+        let model = &self.runner.model;
+        let kept = Buffers::keep(model)?;
+        let bf16 = self.runner.plan.precision == ResolvedPrecision::Bf16;
+        manual_seed(mix(self.runner.plan.recipe.seed, number, part));
+        let found = tch::no_grad(|| autocast(self.runner.device, bf16, || walk(model, batch)));
+        kept.put_back()?;
+        found
+    }
+}
+
+fn walk(model: &Model, batch: &Batch) -> Result<Option<String>, TrainError> {
+    let (first, mut flow) = match &batch.start {
+        Start::Input(input) => (0, model.begin(input)?),
+        Start::Behind(parts, flow) => {
+            (*parts, Flow { hidden: flow.hidden.shallow_clone(), layout: flow.layout.clone() })
+        }
+    };
+    for (index, part) in model.parts().iter().enumerate().skip(first) {
+        flow = model.run(index..index + 1, flow, true)?;
+        if !all_finite(&flow.hidden)? {
+            return Ok(Some(part.name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Buffers of a model as they were: a forward pass in training moves BatchNorm's statistics.
+struct Buffers(Vec<(Tensor, Tensor)>);
+
+impl Buffers {
+    fn keep(model: &Model) -> Result<Self, TrainError> {
+        let buffers = model.store.entries().iter().filter(|entry| entry.role == Role::Buffer);
+        let pairs = buffers.map(|entry| Ok((entry.tensor.shallow_clone(), entry.tensor.f_detach_copy()?)));
+        Ok(Buffers(pairs.collect::<Result<_, TrainError>>()?))
+    }
+
+    fn put_back(self) -> Result<(), TrainError> {
+        tch::no_grad(|| {
+            for (mut tensor, kept) in self.0 {
+                tensor.f_copy_(&kept)?;
+            }
+            Ok(())
+        })
+    }
+}
