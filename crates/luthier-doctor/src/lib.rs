@@ -7,11 +7,13 @@
 mod facts;
 mod finding;
 mod history;
+mod rank;
 mod rule;
 pub mod rules;
 mod verdict;
 
 pub use facts::*;
 pub use finding::*;
+pub use rank::rank;
 pub use rule::{Kind, Rule, page};
 pub use verdict::{Status, Verdict, judge};

@@ -48,7 +48,7 @@ pub fn judge(subject: &str, facts: &Facts) -> Verdict {
 }
 
 /// Causes before symptoms; then the worse, then the surer first.
-fn sort(findings: &mut [Finding]) {
+pub(crate) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         a.symptom
             .cmp(&b.symptom)
@@ -58,7 +58,7 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-fn status(findings: &[Finding]) -> Status {
+pub(crate) fn status(findings: &[Finding]) -> Status {
     match findings.iter().map(|finding| finding.severity).max() {
         Some(Severity::Error) => Status::Sick,
         Some(Severity::Warning) => Status::Suspect,

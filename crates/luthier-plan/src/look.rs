@@ -36,9 +36,9 @@ pub struct TensorPoint {
 /// What came out of one part or activation of the network, over a batch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutputPoint {
-    /// Name of the part, as the plan has it
+    /// Name of the part, as the plan has it; of an activation, with its kind and number there: `layer1.0.relu2`
     pub name: String,
-    /// What it is: `relu`, `sigmoid`, `linear`, `block` …
+    /// What it is: `relu`, `sigmoid` … for an activation, `block` for a part, `output` for the last part
     pub kind: String,
     /// Standard deviation over everything
     #[serde(with = "crate::float")]

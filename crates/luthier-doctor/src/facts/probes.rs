@@ -1,7 +1,8 @@
 //! What probes measured on the live model, before the run and without changing it.
 //!
 //! A probe that could not run leaves its place empty and says why in `skipped`. All numbers come from batches of the
-//! recipe's own size unless said otherwise, in the recipe's precision unless said otherwise.
+//! recipe's own size unless said otherwise, in the recipe's precision unless said otherwise. JSON has no number that is not
+//! finite: `f64::MAX` stands for it.
 
 use serde::{Deserialize, Serialize};
 

@@ -13,8 +13,11 @@ use crate::look::{evaluated, glance};
 use crate::norms::told;
 use crate::samples::zeroed;
 
-/// Samples at most.
+/// Samples: at most, and the fewest that are worth learning.
 const SAMPLES: usize = 8;
+const FEWEST_SAMPLES: usize = 4;
+/// Updates in which most things are learned by heart.
+const ENOUGH: f64 = 40.0;
 /// Updates at most.
 const STEPS: usize = 100;
 /// The fewest updates that say something, unless it is learned before.
@@ -23,12 +26,17 @@ const FEWEST: usize = 20;
 const THRESHOLD: f64 = 0.05;
 
 pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
-    // as evaluation sees them: the same each time
-    let indices = bench.first.indices.iter().take(SAMPLES).copied().collect();
+    // as many as leave time for the updates that it takes, as evaluation sees them: the same each time
+    let affordable = (0.4 * clock.left() / (ENOUGH * bench.seconds_own.max(1e-9))) as usize;
+    let count = affordable.clamp(FEWEST_SAMPLES, SAMPLES);
+    let indices = bench.first.indices.iter().take(count).copied().collect();
     let whole = crate::samples::one(bench.runner(), "train", false, indices)?;
     let own = by_heart(bench, &whole, None, STEPS, clock.share(0.5))?;
-    let second =
-        if learned(&own) { None } else { Some(by_heart(bench, &whole, Some(adam()), STEPS, clock)?) };
+    let second = if learned(&own) || cut_short(&own) {
+        None
+    } else {
+        Some(by_heart(bench, &whole, Some(adam()), STEPS, clock)?)
+    };
     let cut = [Some(&own), second.as_ref()].into_iter().flatten().find(|fit| cut_short(fit));
     if let Some(cut) = cut {
         // a fit that had no time shows nothing, whatever its loss is

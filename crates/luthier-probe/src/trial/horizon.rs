@@ -25,14 +25,16 @@ const BATCHES: usize = 4;
 
 /// How much of a recipe is run.
 pub(super) struct Horizon {
-    /// Training samples of every run; `None` for all
-    train: Option<usize>,
+    /// Pairs of runs
+    seeds: u64,
+    /// Training samples of every run
+    train: usize,
+    /// Training samples that there are
+    all: usize,
     /// Held-out samples of every run
     held_out: usize,
     /// Share of each recipe's epochs
     epochs: f64,
-    /// Training samples, for the report
-    samples: usize,
 }
 
 /// What running costs.
@@ -51,7 +53,7 @@ impl Horizon {
         recipes: [&Recipe; 2],
         base: &Path,
         device: &str,
-        seeds: u64,
+        [fewest_seeds, seeds]: [u64; 2],
         clock: Clock,
     ) -> Result<Self, TrainError> {
         let began = Instant::now();
@@ -61,31 +63,37 @@ impl Horizon {
         let batch = recipes.iter().map(|recipe| recipe.train.batch_size).max().unwrap_or(1) as usize;
         let classes = prepared.plan.data.classes.len();
         let cost = cost(prepared, setup)?;
-        let per_run = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup;
         let own = if held_out == 0 { (all as f64 * SHARE) as usize } else { held_out };
+        let train = if held_out == 0 { all - own } else { all };
         let held_out = own.min(HELD_OUT);
         let epochs = recipes.iter().map(|recipe| recipe.train.epochs).max().unwrap_or(1) as f64;
-        let left = per_run - held_out as f64 * cost.forward * evaluations(recipes, epochs);
-        let each = |epochs: f64| epochs * cost.sample + cost.forward;
-        let affordable = (left / each(epochs)).max(0.0) as usize;
-        if affordable >= all {
-            return Ok(Horizon { train: None, held_out: own, epochs: 1.0, samples: all });
-        }
-        let fewest = (BATCHES * batch).max(4 * classes).min(all);
-        let train = affordable.max(fewest);
-        let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
-        let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
-        Ok(Horizon { train: Some(train), held_out, epochs, samples: train })
+        let evaluating = held_out as f64 * cost.forward * evaluations(recipes, epochs);
+        let fewest = (BATCHES * batch).max(4 * classes).min(train);
+        let within = |seeds: u64| {
+            let left = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup - evaluating;
+            let affordable = (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
+            let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
+            let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
+            Horizon { seeds, train: affordable.clamp(fewest, train), all: train, held_out, epochs }
+        };
+        // rather one seed less than fewer epochs
+        let most = within(seeds);
+        Ok(if most.epochs < 1.0 { within(fewest_seeds.min(seeds)) } else { most })
     }
 
-    /// The whole recipe is run.
+    /// Every epoch is run on all training samples.
     pub fn whole(&self) -> bool {
-        self.train.is_none()
+        self.train == self.all && self.epochs >= 1.0
     }
 
     /// Training samples of a run.
     pub fn samples(&self) -> u64 {
-        self.samples as u64
+        self.train as u64
+    }
+
+    /// Pairs of runs there is time for.
+    pub fn seeds(&self) -> u64 {
+        self.seeds
     }
 
     /// Runs a recipe as far as this; `None` where the clock ran out.
@@ -135,7 +143,7 @@ impl Horizon {
                 pick(train, "valid", order.split_off(kept))
             }
         };
-        order.truncate(self.train.unwrap_or(usize::MAX));
+        order.truncate(self.train);
         splits.push(pick(train, "train", order));
         splits.push(valid);
         DataPlan { classes: plan.data.classes.clone(), splits }

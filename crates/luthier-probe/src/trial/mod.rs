@@ -56,7 +56,7 @@ pub struct Trial {
     pub before: Vec<Arm>,
     /// With the change, in the same order
     pub after: Vec<Arm>,
-    /// Both arms trained the whole recipe on all of its data
+    /// Both arms trained every epoch on all training samples
     pub whole: bool,
     /// Training samples of each run
     pub samples: u64,
@@ -83,12 +83,12 @@ pub fn trial(
     let changed = patched(loaded, patch)?;
     let recipes = [&loaded.recipe, &changed.recipe];
     let seeds = seeds.clamp(FEWEST_SEEDS, MOST_SEEDS);
-    let horizon = Horizon::of(recipes, &loaded.base, device, seeds, clock)?;
+    let horizon = Horizon::of(recipes, &loaded.base, device, [FEWEST_SEEDS, seeds], clock)?;
     let by_loss = !patch.keys().any(|key| key.starts_with("loss"));
     let mut arms: [Vec<Arm>; 2] = Default::default();
     let mut note = String::new();
     let mut longest: f64 = 0.0;
-    for seed in 0..seeds {
+    for seed in 0..horizon.seeds() {
         let began = clock.spent();
         if clock.left() < longest {
             note = format!("the budget of {:.0} s has room for {seed} seeds", budget.as_secs_f64());
