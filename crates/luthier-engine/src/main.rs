@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         match &cli.command {
             Command::Check(args) => commands::check::run(args, device.as_deref(), voice),
             Command::Train(args) => commands::train::run(args, device.as_deref(), voice),
+            Command::Doctor(args) => commands::doctor::run(args, device.as_deref(), voice),
             Command::Eval(args) => commands::eval::run(args, device.as_deref(), voice),
             Command::Predict(args) => commands::predict::run(args, device.as_deref(), voice),
             Command::Export(args) => commands::export::run(args, device.as_deref(), voice),

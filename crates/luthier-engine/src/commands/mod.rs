@@ -2,8 +2,8 @@
 
 pub mod check;
 pub mod compare;
-#[expect(dead_code, reason = "the body of `doctor --probe`, which is wired with `doctor`")]
-pub mod doctor_probe;
+pub mod doctor;
+mod doctor_probe;
 pub mod eval;
 pub mod export;
 pub mod predict;

@@ -10,12 +10,13 @@ A first run:
   luthier new image-classification hotdog    a commented recipe: hotdog/recipe.toml
   luthier check hotdog/recipe.toml           what will happen
   luthier train hotdog/recipe.toml           make it happen
+  luthier doctor hotdog/recipe.toml          why does it not converge?
 
 `luthier COMMAND --help` says more about a command. `--set optim.lr=3e-4` changes any key of a recipe.";
 
 /// The commands by what they are for. Every command is in here once: a test looks.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Recipes", &["new", "check", "render", "explain", "schema"]),
+    ("Recipes", &["new", "check", "doctor", "render", "explain", "schema"]),
     ("Runs", &["train", "eval", "predict", "export"]),
     ("Results", &["runs", "compare"]),
     ("Data", &["data"]),

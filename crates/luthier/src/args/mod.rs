@@ -2,6 +2,7 @@
 
 mod common;
 mod data;
+mod doctor;
 mod help;
 mod misuse;
 mod recipe;
@@ -9,6 +10,7 @@ mod run;
 
 pub use common::*;
 pub use data::*;
+pub use doctor::*;
 pub use recipe::*;
 pub use run::*;
 
@@ -47,6 +49,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Label pictures: files or folders
     Predict(PredictArgs),
+    /// Say why a recipe or a run does not converge, and prove it
+    Doctor(DoctorArgs),
     /// Write a run's weights for other tools
     Export(ExportArgs),
     /// List runs
@@ -68,6 +72,7 @@ impl Command {
         match self {
             Command::Check(_)
             | Command::Train(_)
+            | Command::Doctor(_)
             | Command::Eval(_)
             | Command::Predict(_)
             | Command::Export(_) => true,

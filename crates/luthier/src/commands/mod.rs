@@ -29,6 +29,7 @@ pub fn run(cli: &Cli, voice: &Voice) -> Result<(), Failure> {
         },
         Command::Check(_)
         | Command::Train(_)
+        | Command::Doctor(_)
         | Command::Eval(_)
         | Command::Predict(_)
         | Command::Export(_) => Err(Failure::misuse("this command is `luthier-engine`'s", "")),
@@ -44,6 +45,7 @@ pub fn check_recipe(command: &Command) -> Result<(), Failure> {
             Some(TrainJob::Begin { recipe }) => (recipe, &args.overrides),
             _ => return Ok(()),
         },
+        Command::Doctor(args) if !args.subject.is_dir() => (args.subject.clone(), &args.overrides),
         Command::Compare(args) => match &args.train {
             Some(recipe) => (recipe.clone(), &args.overrides),
             None => return Ok(()),

@@ -10,10 +10,12 @@ mod schedule;
 mod stages;
 mod table;
 mod texts;
+mod verdict;
 mod words;
 
 pub use runs::{comparison_text, runs_text};
 pub use scan::scan_text;
+pub use verdict::verdict_text;
 
 use luthier_plan::Plan;
 use luthier_recipe::Task;

@@ -1,0 +1,212 @@
+//! `luthier doctor`: why it does not converge, with proof.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use luthier::args::{DoctorArgs, ProbeKind};
+use luthier::show::verdict_text;
+use luthier::voice::{self, Blame, Failure, Sentence, Voice};
+use luthier_doctor::{Facts, Outcome, ProbeFacts, RunFacts, Severity, Status, Verdict, judge, rank};
+use luthier_plan::Plan;
+use luthier_recipe::Loaded;
+use luthier_track::{RunDir, write_atomic};
+use serde::Serialize;
+
+use super::doctor_probe::{self, Asked, Which};
+
+/// Share of the budget for probes where cures are to be tried as well.
+const FOR_PROBES: f64 = 0.3;
+/// Probes take no longer than this, however large the budget.
+const PROBES: Duration = Duration::from_secs(60);
+/// Cures that are tried.
+const TRIED: usize = 3;
+/// Pairs of runs of each.
+const SEEDS: u64 = 3;
+
+/// What is looked at.
+struct Subject {
+    kind: &'static str,
+    loaded: Loaded,
+    plan: Option<Plan>,
+    run: Option<RunFacts>,
+    unseen: Vec<String>,
+}
+
+pub fn run(args: &DoctorArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
+    if let Some(which) = args.probe {
+        return probe(args, which, device, voice);
+    }
+    let began = Instant::now();
+    let device = device.unwrap_or("cpu");
+    let mut subject = open(args)?;
+    let probes = look(args, &mut subject, device, voice);
+    let mut verdict = {
+        let (plan, run) = (subject.plan.as_ref(), subject.run.as_ref());
+        judge(subject.kind, &Facts { recipe: Some(&subject.loaded), plan, probes: probes.as_ref(), run })
+    };
+    verdict.unseen.append(&mut subject.unseen);
+    if args.prove {
+        prove(&mut verdict, &subject.loaded, args.budget.0.saturating_sub(began.elapsed()), device, voice);
+    }
+    if args.apply {
+        apply(args, &verdict, voice)?;
+    }
+    if voice.json {
+        print_json(&verdict, probes.filter(|_| voice.verbose > 0))?;
+    } else {
+        voice::print(&verdict_text(&verdict, &subject.loaded.file, &voice.stdout_look(), voice.verbose))?;
+    }
+    if verdict.status == Status::Sick { Err(Failure::quiet(1)) } else { Ok(()) }
+}
+
+/// The verdict as data and, where more is wanted, what was measured.
+fn print_json(verdict: &Verdict, probes: Option<ProbeFacts>) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Said<'a> {
+        #[serde(flatten)]
+        verdict: &'a Verdict,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        probes: Option<ProbeFacts>,
+    }
+    voice::print_json(&Said { verdict, probes })
+}
+
+fn open(args: &DoctorArgs) -> Result<Subject, Failure> {
+    if !args.subject.is_dir() {
+        let loaded = luthier_recipe::load(&args.subject, &args.overrides.set).or_call()?;
+        return Ok(Subject { kind: "recipe", loaded, plan: None, run: None, unseen: Vec::new() });
+    }
+    let run = RunDir::open(&args.subject).or_call()?;
+    let plan = run.plan().or_call()?;
+    // the recipe as it was resolved: what was typed may have been changed by `--set`
+    let text = luthier_recipe::render(&plan.recipe);
+    let file = run.recipe_path().display().to_string();
+    let mut loaded = luthier_recipe::parse(&file, &text, &args.overrides.set).or_call()?;
+    loaded.base = PathBuf::from(&plan.base);
+    let facts = RunFacts::read(&run).or_subject()?;
+    Ok(Subject { kind: "run", loaded, plan: Some(plan), run: Some(facts), unseen: Vec::new() })
+}
+
+/// Plans the recipe and, unless the plan is all that is asked for, measures the live model. What cannot be done is said.
+fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -> Option<ProbeFacts> {
+    if args.plan_only && subject.plan.is_some() {
+        return None;
+    }
+    let prepared = match luthier_train::prepare(&subject.loaded.recipe, &subject.loaded.base, device) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            subject.unseen.push(format!(
+                "the recipe cannot be resolved, so only what was typed was looked at: {error}"
+            ));
+            return None;
+        }
+    };
+    subject.plan.get_or_insert_with(|| prepared.plan.clone());
+    if args.plan_only {
+        return None;
+    }
+    let budget = if args.prove { args.budget.0.mul_f64(FOR_PROBES) } else { args.budget.0 }.min(PROBES);
+    voice.status("probing", "the live model, before anything is trained");
+    match luthier_probe::probe(prepared, budget) {
+        Ok((facts, _)) => {
+            if voice.verbose > 0 {
+                subject
+                    .unseen
+                    .extend(facts.skipped.iter().map(|(name, why)| format!("probe `{name}`: {why}")));
+            }
+            Some(facts)
+        }
+        Err(error) => {
+            subject.unseen.push(format!("the live model could not be measured: {error}"));
+            None
+        }
+    }
+}
+
+/// Tries the cures of the first causes, and ranks again by what came of it.
+fn prove(verdict: &mut Verdict, loaded: &Loaded, budget: Duration, device: &str, voice: &Voice) {
+    let began = Instant::now();
+    let mut tried: Vec<_> = Vec::new();
+    let wanted: Vec<usize> = (0..verdict.findings.len())
+        .filter(|at| {
+            let finding = &verdict.findings[*at];
+            finding.severity > Severity::Info && finding.fix.is_some()
+        })
+        .take(TRIED)
+        .collect();
+    for (done, at) in wanted.iter().enumerate() {
+        let finding = &mut verdict.findings[*at];
+        let Some(fix) = &finding.fix else { continue };
+        // two findings may have the same cure
+        if let Some((_, proof)) = tried.iter().find(|(patch, _)| *patch == fix.patch) {
+            finding.proof = luthier_doctor::Proof::clone(proof);
+            continue;
+        }
+        voice.status("trying", &format!("{}: {}", finding.code, fix.summary));
+        let share = budget.saturating_sub(began.elapsed()) / (wanted.len() - done) as u32;
+        match luthier_probe::trial(loaded, &fix.patch, SEEDS, share, device) {
+            Ok(trial) => {
+                if !trial.note.is_empty() {
+                    verdict
+                        .unseen
+                        .push(format!("the trial of {} was cut short: {}", finding.code, trial.note));
+                }
+                tried.push((fix.patch.clone(), trial.proof.clone()));
+                finding.proof = trial.proof;
+            }
+            Err(error) => verdict.unseen.push(format!("{} could not be tried: {error}", finding.code)),
+        }
+    }
+    rank(verdict);
+}
+
+/// Writes the first cure into the recipe.
+fn apply(args: &DoctorArgs, verdict: &Verdict, voice: &Voice) -> Result<(), Failure> {
+    let cured = verdict.findings.iter().find(|finding| {
+        let proved = !args.prove || finding.proof.verdict == Outcome::Proved;
+        finding.fix.is_some() && finding.severity > Severity::Info && proved
+    });
+    let Some((finding, fix)) = cured.and_then(|finding| Some((finding, finding.fix.as_ref()?))) else {
+        voice.warn("there is no cure to write into the recipe");
+        return Ok(());
+    };
+    if args.subject.is_dir() {
+        return Err(Failure::misuse(
+            "a run's recipe is kept as it was",
+            "name the recipe instead: `luthier doctor recipe.toml --apply`",
+        ));
+    }
+    let text = read(&args.subject)?;
+    let patched = text; // PATCH
+    write_atomic(&args.subject, patched.as_bytes()).or_subject()?;
+    voice.status("changed", &format!("{}: {} ({})", args.subject.display(), fix.summary, finding.code));
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::call(Sentence { message: format!("cannot read `{}`: {error}", path.display()), hint: None })
+    })
+}
+
+fn probe(args: &DoctorArgs, which: ProbeKind, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
+    if args.subject.is_dir() {
+        return Err(Failure::misuse("a probe looks at a recipe", "name the recipe, not a run"));
+    }
+    let (which, word) = match which {
+        ProbeKind::Lr => (Which::Lr, "lr"),
+        ProbeKind::Batch => (Which::Batch, "batch"),
+        ProbeKind::Overfit => (Which::Overfit, "overfit"),
+    };
+    let beside = || args.subject.with_extension(format!("probe-{word}"));
+    let picture = args.picture.clone().unwrap_or_else(beside);
+    let asked = Asked {
+        recipe: &args.subject,
+        sets: &args.overrides.set,
+        which,
+        picture: &picture,
+        budget: args.budget.0,
+        memory: None,
+    };
+    doctor_probe::run(&asked, device, voice)
+}
