@@ -275,7 +275,7 @@ fn looks_and_spikes_are_written_down_and_a_resumed_file_is_an_uninterrupted_one(
     assert!(looks[0].tensors[0].update.is_infinite());
     let metrics = whole.metrics().unwrap();
     assert_eq!(metrics.spikes.len(), 12);
-    assert!(metrics.spikes[0].repeatable && metrics.spikes[0].samples[0].0 == "bees/7.jpg");
+    assert!(metrics.spikes[0].repeatable && metrics.spikes[0].worst[0].0 == "bees/7.jpg");
     assert_eq!(metrics.end.unwrap().rule.as_deref(), Some("LOS101"));
 
     // a checkpoint in the middle, some events more, then killed in the middle of a line, then resumed

@@ -37,7 +37,9 @@ impl Job {
             for row in 0..batch.labels.len() {
                 let (one, label) = (logits.f_narrow(0, row as i64, 1)?, labels.f_narrow(0, row as i64, 1)?);
                 let own = self.runner.objective.sum(&one, &label)?.f_double_value(&[])?;
-                samples.push((self.runner.feed.place_of(batch, row), own));
+                if own.is_finite() {
+                    samples.push((self.runner.feed.place_of(batch, row), own));
+                }
             }
         }
         kept.put_back()?;

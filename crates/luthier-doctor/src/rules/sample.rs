@@ -153,9 +153,9 @@ impl Made {
     }
 
     pub fn spike(mut self, update: u64, loss: f64, again: f64, samples: &[&str]) -> Self {
-        let samples = samples.iter().map(|sample| ((*sample).into(), 30.0)).collect();
+        let worst = samples.iter().map(|sample| ((*sample).into(), 30.0)).collect();
         let (at, repeatable) = (at(update), loss == again);
-        self.0.metrics.spikes.push(SpikePoint { at, loss, median: 0.5, again, repeatable, samples });
+        self.0.metrics.spikes.push(SpikePoint { at, loss, median: 0.5, again, repeatable, worst });
         self
     }
 }

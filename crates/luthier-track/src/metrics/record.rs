@@ -66,7 +66,7 @@ impl Record {
                 median: spike.median,
                 again: spike.again,
                 repeatable: spike.is_repeatable(),
-                samples: spike.samples.clone(),
+                worst: spike.samples.clone(),
             })),
             Event::RunEnd(end) => Some(Record::End(EndPoint {
                 at: end.at,
@@ -217,5 +217,5 @@ pub struct SpikePoint {
     /// The two are the same: the batch is to blame, not the computation
     pub repeatable: bool,
     /// The samples with the highest losses, and those
-    pub samples: Vec<(String, f64)>,
+    pub worst: Vec<(String, f64)>,
 }

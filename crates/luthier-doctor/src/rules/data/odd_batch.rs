@@ -45,7 +45,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if spikes.is_empty() {
         return Vec::new();
     }
-    let worst = |index: usize| spikes[index].samples.first().map(|(place, _)| place.as_str());
+    let worst = |index: usize| spikes[index].worst.first().map(|(place, _)| place.as_str());
     let twice = (0..spikes.len()).find_map(|index| {
         let place = worst(index)?;
         (0..index).any(|before| worst(before) == Some(place)).then_some(place)
@@ -54,7 +54,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .iter()
         .take(3)
         .filter_map(|spike| {
-            let (place, own) = spike.samples.first()?;
+            let (place, own) = spike.worst.first()?;
             Some(format!(
                 "update {}: a loss of {:.3}, usual is {:.3}; `{place}` alone has {own:.3}",
                 spike.at.update, spike.loss, spike.median
