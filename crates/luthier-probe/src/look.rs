@@ -11,12 +11,15 @@ pub(crate) struct Look {
     /// What goes into the loss, `[N, outputs]`, fp32
     pub outputs: Tensor,
     /// The loss as it is minimised, a scalar of the graph where gradients are kept
-    pub loss: Tensor,
+    pub minimised: Tensor,
+    /// The mean of the losses, whatever the reduction
+    mean: Tensor,
 }
 
 impl Look {
+    /// The mean of the losses.
     pub fn loss(&self) -> Result<f64, TrainError> {
-        Ok(self.loss.f_double_value(&[])?)
+        Ok(self.mean.f_double_value(&[])?)
     }
 }
 
@@ -38,10 +41,10 @@ pub(crate) fn look_seeded(
 ) -> Result<Look, TrainError> {
     manual_seed(seed);
     let outputs = runner.forward(batch, train)?;
-    let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(runner.device)?;
-    let sum = runner.objective.sum(&outputs, &labels)?;
-    let loss = sum.f_div_scalar(runner.objective.denominator(&batch.labels))?;
-    Ok(Look { outputs, loss })
+    let sum = runner.objective.sum(&outputs, &batch.truth(runner.device)?)?;
+    let denominator = runner.objective.denominator(&batch.labels);
+    let minimised = runner.objective.for_gradient(&sum, denominator)?;
+    Ok(Look { outputs, minimised, mean: sum.f_detach()?.f_div_scalar(denominator)? })
 }
 
 /// As [`look`], without a graph.
@@ -50,30 +53,42 @@ pub(crate) fn glance(runner: &Runner, batch: &Batch, train: bool) -> Result<Look
     look(runner, batch, train)
 }
 
-/// Loss in evaluation and share of right answers over several batches, true means.
+/// Loss in evaluation and the score over several batches: the share of right answers, or R² of a regression.
 pub(crate) fn evaluated(runner: &Runner, batches: &[Batch]) -> Result<(f64, f64), TrainError> {
     let (mut loss, mut weight, mut right, mut count) = (0.0, 0.0, 0.0, 0.0);
+    let (mut outputs, mut truths) = (Vec::new(), Vec::new());
     for batch in batches {
         let seen = glance(runner, batch, false)?;
         let own = runner.objective.denominator(&batch.labels);
         loss += seen.loss()? * own;
         weight += own;
-        right += hits(&seen.outputs, batch)?;
+        match &batch.values {
+            Some(values) => {
+                outputs.push(seen.outputs);
+                truths.push(values.shallow_clone());
+            }
+            None => right += runner.objective.right(&seen.outputs, &batch.truth(runner.device)?)? as f64,
+        }
         count += batch.labels.len() as f64;
     }
-    Ok((loss / weight, right / count))
+    let score = if outputs.is_empty() { right / count } else { explained(&outputs, &truths)? };
+    Ok((loss / weight, score))
 }
 
-/// Zeroes the gradients, then puts those of a batch on the parameters; returns the loss.
+/// R², mean over the targets: `[N, targets]` each. A target that does not vary has 0.
+fn explained(outputs: &[Tensor], truths: &[Tensor]) -> Result<f64, TrainError> {
+    let (outputs, truths) = (Tensor::f_cat(outputs, 0)?, Tensor::f_cat(truths, 0)?);
+    let squares = |x: Tensor| x.f_square()?.f_sum_dim_intlist(0, false, Kind::Double);
+    let left = squares(outputs.f_sub(&truths)?)?;
+    let all = squares(truths.f_sub(&truths.f_mean_dim(0, true, Kind::Float)?)?)?;
+    let share = left.f_div(&all.f_clamp_min(f64::MIN_POSITIVE)?)?.f_clamp_max(1e6)?;
+    Ok(1.0 - share.f_mean(Kind::Double)?.f_double_value(&[])?)
+}
+
+/// Clears the gradients, then puts those of a batch on the parameters; returns the loss as it is minimised.
 pub(crate) fn gradients(bench: &Bench, batch: &Batch, train: bool) -> Result<f64, TrainError> {
     bench.job.optimizer().clear_grads()?;
     let seen = look(bench.runner(), batch, train)?;
-    seen.loss.f_backward()?;
-    seen.loss()
-}
-
-fn hits(outputs: &Tensor, batch: &Batch) -> Result<f64, TrainError> {
-    let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(outputs.device())?;
-    let hits = outputs.f_argmax(-1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Float)?;
-    Ok(hits.f_double_value(&[])?)
+    seen.minimised.f_backward()?;
+    Ok(seen.minimised.f_double_value(&[])?)
 }

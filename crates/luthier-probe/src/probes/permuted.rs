@@ -4,6 +4,7 @@
 use luthier_data::epoch_order;
 use luthier_doctor::{PermutedFacts, ProbeFacts};
 use luthier_train::{Batch, TrainError, Update};
+use tch::Tensor;
 
 use super::{Left, Outcome};
 use crate::bench::Bench;
@@ -53,13 +54,12 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
         .into_iter()
         .map(|batch| update_of(vec![batch]))
         .collect();
-    let labels: Vec<i64> = updates.iter().flat_map(|update| &update.batches[0].labels).copied().collect();
+    let truths = Truths::of(&updates)?;
     let rule = bench.fitter.clone();
     let (mut truth, mut permuted) = (Vec::new(), Vec::new());
     for seed in 0..seeds {
         for (real, scores) in [(true, &mut truth), (false, &mut permuted)] {
-            let order = epoch_order(labels.len(), seed, 0, !real);
-            deal(&mut updates, order.iter().map(|at| labels[*at as usize]));
+            truths.deal(&mut updates, &epoch_order(truths.labels.len(), seed, 0, !real))?;
             // another seed is another order of the same batches
             let turn = seed as usize % updates.len();
             updates.rotate_left(turn);
@@ -76,10 +76,38 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     Ok(())
 }
 
-/// Puts labels on the samples of updates, in order.
-fn deal(updates: &mut [Update], mut labels: impl Iterator<Item = i64>) {
-    for label in updates.iter_mut().flat_map(|update| &mut update.batches[0].labels) {
-        *label = labels.next().unwrap_or(*label);
+/// Labels and, of a regression, targets `[total, targets]` of updates of one batch each.
+struct Truths {
+    labels: Vec<i64>,
+    values: Option<Tensor>,
+}
+
+impl Truths {
+    fn of(updates: &[Update]) -> Result<Truths, TrainError> {
+        let batches = || updates.iter().map(|update| &update.batches[0]);
+        let labels = batches().flat_map(|batch| &batch.labels).copied().collect();
+        let values: Vec<Tensor> =
+            batches().filter_map(|batch| batch.values.as_ref().map(Tensor::shallow_clone)).collect();
+        let values = if values.is_empty() { None } else { Some(Tensor::f_cat(&values, 0)?) };
+        Ok(Truths { labels, values })
+    }
+
+    /// Puts them on the samples of the updates, in an order.
+    fn deal(&self, updates: &mut [Update], order: &[u32]) -> Result<(), TrainError> {
+        let mut first = 0;
+        for batch in updates.iter_mut().map(|update| &mut update.batches[0]) {
+            let own = order.get(first..first + batch.labels.len()).unwrap_or_default();
+            first += own.len();
+            for (label, at) in batch.labels.iter_mut().zip(own) {
+                *label = self.labels.get(*at as usize).copied().unwrap_or(*label);
+            }
+            if let Some(values) = &self.values {
+                let rows: Vec<i64> = own.iter().map(|at| i64::from(*at)).collect();
+                let rows = Tensor::f_from_slice(&rows)?.f_to_device(values.device())?;
+                batch.values = Some(values.f_index_select(0, &rows)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -128,7 +156,12 @@ fn summed(truth: &[f64], permuted: &[f64], held_out: &[Batch]) -> PermutedFacts 
     let samples: f64 = counts.values().sum();
     let most = counts.values().copied().fold(0.0, f64::max);
     let (truth, permuted) = (mean(truth), mean(permuted));
-    // every seed is judged by the same held-out samples: how many they are is a noise that seeds do not take away
-    let drawn = (truth * (1.0 - truth) + permuted * (1.0 - permuted)) / samples.max(1.0);
-    PermutedFacts { truth, permuted, noise: (variance / n + drawn).sqrt(), chance: most / samples.max(1.0) }
+    let regression = held_out.iter().any(|batch| batch.values.is_some());
+    let chance = if regression { 0.0 } else { most / samples.max(1.0) };
+    // every seed is judged by the same held-out samples: how many they are is a noise that seeds do not take away. Of a
+    // share it is the binomial's; of an R² near 0 it is about 2 / n
+    let drawn =
+        if regression { 4.0 } else { truth * (1.0 - truth) + permuted * (1.0 - permuted) };
+    let drawn = drawn / samples.max(1.0);
+    PermutedFacts { truth, permuted, noise: (variance / n + drawn).sqrt(), chance }
 }

@@ -33,7 +33,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
                 let _ = values.shallow_clone().f_sub_(&grads.f_mul_scalar(step)?)?;
             }
         }
-        let after = told(glance(bench.runner(), &batch, true)?.loss()?);
+        let after = told(glance(bench.runner(), &batch, true)?.minimised.f_double_value(&[])?);
         Ok(Ok(SignFacts { before, after, expected: -step * square }))
     })?;
     match sign {

@@ -64,9 +64,18 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
 
 /// What a model that knows nothing has.
 fn expected(bench: &Bench) -> Option<f64> {
-    let classes = bench.plan().data.classes.len() as f64;
-    // label smoothing and class weights leave it: all classes are as likely
-    matches!(bench.plan().recipe.loss, Loss::CrossEntropy { .. }).then(|| classes.ln())
+    let plan = bench.plan();
+    match &plan.recipe.loss {
+        // label smoothing and class weights leave it: all classes are as likely
+        Loss::CrossEntropy { .. } => Some((plan.data.classes.len() as f64).ln()),
+        Loss::Bce { .. } => Some(f64::ln(2.0)),
+        Loss::Mse { .. } => {
+            let targets = plan.table.as_ref().map(|table| table.targets.as_slice())?;
+            let squares = targets.iter().map(|target| (target.stats.std / target.scale.divisor).powi(2));
+            (!targets.is_empty()).then(|| squares.sum::<f64>() / targets.len() as f64)
+        }
+        Loss::Mae { .. } | Loss::SmoothL1 { .. } | Loss::Hinge { .. } => None,
+    }
 }
 
 /// The numbers of [`StartFacts`] that are of the outputs `[N, outputs]`.

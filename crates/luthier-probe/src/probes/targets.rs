@@ -1,6 +1,7 @@
-//! Labels of the training split, counted.
+//! Labels of the training split, counted, or ranges of its targets.
 
 use luthier_doctor::{ProbeFacts, TargetFacts};
+use luthier_plan::TargetPlan;
 
 use super::Outcome;
 use crate::bench::Bench;
@@ -13,6 +14,10 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, _: Clock) -> Outcom
             *count += 1;
         }
     }
-    facts.targets = Some(TargetFacts { counts, ranges: Vec::new() });
+    let targets = bench.plan().table.as_ref().map_or(&[][..], |table| table.targets.as_slice());
+    let ranges = targets.iter().map(|TargetPlan { stats, scale, .. }| {
+        [scale.apply(stats.min), scale.apply(stats.max), scale.apply(stats.mean), stats.std / scale.divisor]
+    });
+    facts.targets = Some(TargetFacts { counts, ranges: ranges.collect() });
     Ok(())
 }
