@@ -19,6 +19,7 @@ use crate::{Cut, Metrics, Timing, TrackError, read_metrics, read_monitor, read_t
 /// | `tensorboard/` | an event file |
 /// | `checkpoints/` | one folder per checkpoint |
 /// | `plots/` | each plot as SVG, PNG and PDF |
+/// | `findings.json` | what the doctor said of it at its end |
 /// | `report.html` | all of it on one page |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
@@ -194,6 +195,11 @@ impl RunDir {
     /// `monitor.jsonl`
     pub fn monitor_path(&self) -> PathBuf {
         self.path.join("monitor.jsonl")
+    }
+
+    /// `findings.json`
+    pub fn findings_path(&self) -> PathBuf {
+        self.path.join("findings.json")
     }
 
     /// `report.html`

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use luthier::args::{TrainArgs, TrainJob};
 use luthier::progress;
 use luthier::voice::{Blame, Failure, Sentence, Voice};
+use luthier_doctor::{Facts, RunFacts, Severity, Status, Verdict, judge};
 use luthier_plan::{Listener, Outcome, Plan, RunEnd};
 use luthier_recipe::Recipe;
 use luthier_track::{MetricsStream, RunDir, TensorBoard};
@@ -145,20 +146,33 @@ pub fn conclude(finished: Finished, voice: &Voice) -> Result<(), Failure> {
             return Err(Failure::subject(error));
         }
     };
-    drawn?;
+    let verdict = drawn?;
     if end.outcome == Outcome::Interrupted {
         voice.hint(&format!("go on with `luthier train --resume {}`", finished.run.path().display()));
         return Err(Failure::quiet(130));
+    }
+    for finding in verdict.findings.iter().filter(|finding| finding.severity > Severity::Info) {
+        let word = finding.evidence.first().unwrap_or(&finding.explanation);
+        voice.warn(&format!("{} {}: {word}", finding.code, finding.name));
+    }
+    if verdict.status != Status::Healthy {
+        voice.hint(&format!("`luthier doctor {}` says more", finished.run.path().display()));
     }
     voice.status("report", &finished.run.report_path().display().to_string());
     Ok(())
 }
 
-/// Writes `plots/` and `report.html`.
-pub fn draw(run: &RunDir) -> Result<(), Failure> {
+/// Writes `plots/`, `findings.json` and `report.html`; says what the doctor found in the plan and in what happened.
+pub fn draw(run: &RunDir) -> Result<Verdict, Failure> {
+    let (plan, facts) = (run.plan().or_subject()?, RunFacts::read(run).or_subject()?);
+    let verdict = judge("run", &Facts { plan: Some(&plan), run: Some(&facts), ..Facts::default() });
+    let json = serde_json::to_vec_pretty(&verdict).map_err(|error| {
+        Failure::subject(Sentence { message: format!("cannot write the findings: {error}"), hint: None })
+    })?;
+    luthier_track::write_atomic(&run.findings_path(), &json).or_subject()?;
     luthier_track::plot_run(run).or_subject()?;
     luthier_track::write_report(run, &environment()).or_subject()?;
-    Ok(())
+    Ok(verdict)
 }
 
 /// What a reader of the report may want to know about the machine.

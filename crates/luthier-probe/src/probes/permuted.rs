@@ -160,8 +160,7 @@ fn summed(truth: &[f64], permuted: &[f64], held_out: &[Batch]) -> PermutedFacts 
     let chance = if regression { 0.0 } else { most / samples.max(1.0) };
     // every seed is judged by the same held-out samples: how many they are is a noise that seeds do not take away. Of a
     // share it is the binomial's; of an R² near 0 it is about 2 / n
-    let drawn =
-        if regression { 4.0 } else { truth * (1.0 - truth) + permuted * (1.0 - permuted) };
+    let drawn = if regression { 4.0 } else { truth * (1.0 - truth) + permuted * (1.0 - permuted) };
     let drawn = drawn / samples.max(1.0);
     PermutedFacts { truth, permuted, noise: (variance / n + drawn).sqrt(), chance }
 }

@@ -1,12 +1,13 @@
 //! Which curves a run has.
 
-use luthier_plan::Plan;
+use luthier_plan::{MonitorPoint, Plan};
 use maud::{Markup, PreEscaped, html};
 
 use super::axis::{Axis, Numbers};
 use super::chart::{Chart, HEIGHT, WIDTH, shared_legend};
 use super::matrix;
 use super::series::{COLORS, Series, Stroke, range, smooth};
+use super::update_ratio;
 use crate::{EvalPoint, Metrics};
 
 const TRAIN: &str = COLORS[0];
@@ -24,7 +25,7 @@ pub struct Picture {
 }
 
 /// Every plot that the run has numbers for.
-pub fn pictures(plan: &Plan, metrics: &Metrics) -> Vec<Picture> {
+pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<Picture> {
     let run = [Run { label: "", metrics }];
     let mut pictures = Vec::new();
     let mut add = |name: &str, title: &str, chart: Option<Chart>| {
@@ -38,6 +39,7 @@ pub fn pictures(plan: &Plan, metrics: &Metrics) -> Vec<Picture> {
     add("r2", "Explained variance, R²", explained(&run));
     add("learning-rate", "Learning rate", learning_rate(plan, metrics));
     add("gradient-norm", "Gradient norm", gradient_norm(plan, metrics));
+    add("update-ratio", "Share of a weight that an update moves", update_ratio::chart(looks));
     if let Some(eval) = shown_eval(plan, metrics) {
         let (body, width, height) = matrix::draw(&eval.confusion, &plan.data.classes);
         let title = "Confusion matrix".to_owned();

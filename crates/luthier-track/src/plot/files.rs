@@ -14,7 +14,7 @@ pub fn plot_run(run: &RunDir) -> Result<Vec<PathBuf>, TrackError> {
     let folder = run.plots();
     fs::create_dir_all(&folder).map_err(|source| TrackError::io("create", &folder, source))?;
     let mut written = Vec::new();
-    for picture in pictures(&run.plan()?, &run.metrics()?) {
+    for picture in pictures(&run.plan()?, &run.metrics()?, &run.monitor()?.0) {
         written.extend(write(&folder.join(&picture.name), &picture)?);
     }
     Ok(written)
@@ -25,7 +25,7 @@ pub fn plot_run(run: &RunDir) -> Result<Vec<PathBuf>, TrackError> {
 /// # Errors
 /// The run cannot be read.
 pub fn plots(run: &RunDir) -> Result<Vec<(String, String)>, TrackError> {
-    let pictures = pictures(&run.plan()?, &run.metrics()?);
+    let pictures = pictures(&run.plan()?, &run.metrics()?, &run.monitor()?.0);
     Ok(pictures.into_iter().map(|picture| (picture.name, picture.svg)).collect())
 }
 

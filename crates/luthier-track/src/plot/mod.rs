@@ -8,6 +8,7 @@ mod free;
 mod matrix;
 mod render;
 mod series;
+mod update_ratio;
 
 pub(crate) use axis::grouped;
 pub(crate) use curves::{pictures, shown_eval};

@@ -1,10 +1,11 @@
 //! `report.html`: the run on one page, in one file that asks for nothing else.
 
+mod findings;
 mod parts;
 
 use std::path::PathBuf;
 
-use luthier_plan::{Outcome, Plan};
+use luthier_plan::{MonitorPoint, Outcome, Plan};
 use luthier_recipe::Metric;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -19,6 +20,8 @@ struct Run {
     plan: Plan,
     metrics: Metrics,
     timing: Timing,
+    looks: Vec<MonitorPoint>,
+    verdict: Option<findings::Verdict>,
 }
 
 /// Writes `report.html` anew and says where. `environment` are facts that the caller knows (versions, processor),
@@ -43,6 +46,8 @@ pub fn report_html(run: &RunDir, environment: &[(String, String)]) -> Result<Str
         plan: run.plan()?,
         metrics: run.metrics()?,
         timing: run.timing()?,
+        looks: run.monitor()?.0,
+        verdict: findings::read(run)?,
     };
     Ok(page(&run, environment).into_string())
 }
@@ -62,6 +67,7 @@ fn page(run: &Run, environment: &[(String, String)]) -> Markup {
             }
             body {
                 (header(run))
+                @if let Some(verdict) = &run.verdict { (findings::findings(verdict)) }
                 (curves(run))
                 (parts::classes(&run.plan, &run.metrics))
                 (parts::model(&run.plan))
@@ -156,8 +162,10 @@ fn scores(eval: &EvalPoint, title: impl Fn(&str) -> String) -> Vec<(String, Stri
 }
 
 fn curves(run: &Run) -> Markup {
-    let pictures: Vec<_> =
-        pictures(&run.plan, &run.metrics).into_iter().filter(|picture| picture.name != "confusion").collect();
+    let pictures: Vec<_> = pictures(&run.plan, &run.metrics, &run.looks)
+        .into_iter()
+        .filter(|picture| picture.name != "confusion")
+        .collect();
     html! {
         h2 { "Curves" }
         @if pictures.is_empty() { p.soft { "No update is done yet" } }

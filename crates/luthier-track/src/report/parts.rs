@@ -14,7 +14,7 @@ const LONGEST_LIST: usize = 200;
 pub fn classes(plan: &Plan, metrics: &Metrics) -> Markup {
     let Some(eval) = shown_eval(plan, metrics) else { return html! {} };
     let report = classification_report(&eval.confusion.rows(), &plan.data.classes);
-    let picture = pictures(plan, metrics).into_iter().find(|picture| picture.name == "confusion");
+    let picture = pictures(plan, metrics, &[]).into_iter().find(|picture| picture.name == "confusion");
     let scores = |score: &Score| {
         html! {
             td.number { (percent(score.precision)) }
