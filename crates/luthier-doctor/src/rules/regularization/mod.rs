@@ -1,0 +1,4 @@
+//! What keeps a model from learning by heart.
+
+pub(super) mod dropout;
+pub(super) mod too_much;
