@@ -4,16 +4,24 @@
 //! down: all of it is [`Facts`], plain data. A [`Rule`] is a function from facts to findings, one file each, and the
 //! [`Verdict`] puts causes before symptoms. Nothing here knows a tensor, so a rule is tested by writing down facts.
 
+mod explains;
 mod facts;
 mod finding;
 mod history;
+pub mod patch;
 mod rank;
+mod reading;
+mod reference;
 mod rule;
 pub mod rules;
+mod stack;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use facts::*;
 pub use finding::*;
 pub use rank::rank;
+pub use reference::{index, reference_markdown};
 pub use rule::{Kind, Rule, page};
 pub use verdict::{Status, Verdict, judge};

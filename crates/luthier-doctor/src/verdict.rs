@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, Finding, Severity, rules};
+use crate::{Facts, Finding, Severity, explains, rules};
 
 /// Version of [`Verdict`] as it is written down.
 const SCHEMA: u32 = 1;
@@ -35,12 +35,13 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
 }
 
-/// Lets every rule look at the facts, and sorts what they say.
+/// Lets every rule look at the facts, takes out of the count what others explain, and sorts what is left.
 pub fn judge(subject: &str, facts: &Facts) -> Verdict {
     let mut findings: Vec<Finding> = rules::all().iter().flat_map(|rule| (rule.look)(rule, facts)).collect();
     for finding in &mut findings {
         finding.line = finding.line.or_else(|| facts.line_of(&finding.place));
     }
+    explains::settle(&mut findings);
     sort(&mut findings);
     let status = status(&findings);
     let unseen = facts.run.map(|run| run.unseen.clone()).unwrap_or_default();

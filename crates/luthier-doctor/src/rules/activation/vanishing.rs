@@ -1,100 +1,116 @@
-//! # ACT101 vanishing-by-depth
+//! # ACT001 vanishing-activation
 //!
 //! ## What it finds
-//! Gradients that get lost on their way to the first layers.
+//! A stack of sigmoids, tanh or softmax through which hardly any gradient comes back to the first layers.
 //!
 //! ## Why it hurts
-//! The first layers do not learn, and the last ones are fed with noise.
+//! The slope of a sigmoid is at most 1/4. Each layer multiplies the gradient by that and by the size of its
+//! weights: behind six of them the first layer gets a thousandth, and the loss stays where it was.
 //!
 //! ## How it is measured
-//! Among the weights that were looked at, five layers at least: the median gradient of the first third is below 1/200
-//! of that of the last third at the first looks, and the loss did not fall. In healthy networks of the same depth the
-//! two are within a factor of 20.
+//! Predicted from widths and `model.init`: the gradient at the first layer over that at the last, below 0.5 % a
+//! warning, below 0.1 % an error. With Adam it is a warning at most, because it divides the size of gradients out.
 //!
 //! ## Example
 //! ```toml
-//! [[model.layers]]
-//! units = 32
-//! activation = "sigmoid" # six of them
+//! [model]
+//! layers = [{ linear = 32 }, { act = "sigmoid" }, { linear = 32 }, { act = "sigmoid" }, { linear = 32 }, { act = "sigmoid" }, { linear = 32 }, { act = "sigmoid" }, { linear = 10 }]
 //! ```
 //!
 //! ## Fix
-//! ReLU with He initialisation, normalisation between the layers, residuals; or Adam, which scales each tensor's
-//! step.
+//! `relu` with `he_normal`; or normalisation layers between.
 //!
 //! ## When it is wrong
-//! When first layers are embeddings of rare tokens: their gradients are small, and their loss falls.
+//! For two or three sigmoids of good start it does not fire: they train, if slowly.
 //!
 //! ## Source
-//! Glorot & Bengio 2010. First to last of six sigmoid layers: 7e-4, of ReLU layers: 1.2 to 3.5, measured.
+//! Six layers of 32 sigmoids: loss 2.30 and accuracy 0.10, gradient ratio 7e-4; relu with He: 1.0, measured.
 
-use crate::history;
-use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
+use luthier_recipe::{Act, WeightInit};
+use serde_json::json;
+
+use crate::reading;
+use crate::stack::Stack;
+use crate::{Category, Facts, Finding, Fix, Kind, Phase, Rule, Severity};
 
 /// The rule.
 pub static RULE: Rule = Rule {
-    code: "ACT101",
-    name: "vanishing-by-depth",
+    code: "ACT001",
+    name: "vanishing-activation",
     category: Category::Activation,
-    phase: Phase::Online,
+    phase: Phase::Static,
     kind: Kind::Cause,
     source: include_str!("vanishing.rs"),
     look,
 };
 
+/// Gradient at the first layer over that at the last from which the first is as good as frozen.
+const GONE: f64 = 1e-3;
+/// From here on it learns much slower than the last.
+const WEAK: f64 = 5e-3;
+
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
-    let Some(run) = facts.run else { return Vec::new() };
-    let losses = history::losses(&run.metrics);
-    let Some(look) = run.monitor.iter().find(|look| look.update >= 2).or(run.monitor.first()) else {
+    let Some(plan) = facts.plan.filter(|plan| !reading::pretrained(plan)) else { return Vec::new() };
+    let Some(stack) = Stack::of(plan) else { return Vec::new() };
+    if matches!(stack.init.weights, WeightInit::Zeros | WeightInit::Constant) {
+        return Vec::new();
+    }
+    let acts = stack.hidden_acts();
+    let flat: Vec<_> =
+        acts.iter().filter(|(_, act)| matches!(act, Act::Sigmoid | Act::Tanh | Act::Softmax)).collect();
+    let Some(start) = stack.start().filter(|start| start.gradient < WEAK && flat.len() > 1) else {
         return Vec::new();
     };
-    let weights: Vec<f64> = look
-        .tensors
-        .iter()
-        .filter(|tensor| tensor.name.ends_with("weight") && tensor.grad > 0.0)
-        .map(|tensor| tensor.grad)
-        .collect();
-    let third = weights.len() / 3;
-    if weights.len() < 5 || losses.len() < 20 || history::has_learned(facts, &losses) {
-        return Vec::new();
-    }
-    let (first, last) =
-        (history::median(&weights[..third]), history::median(&weights[weights.len() - third..]));
-    if first > last / 200.0 {
-        return Vec::new();
-    }
-    let finding = rule
+    let severity =
+        if reading::adaptive(plan) || start.gradient >= GONE { Severity::Warning } else { Severity::Error };
+    let mut finding = rule
         .finding()
-        .at(look.tensors.first().map_or(String::new(), |tensor| tensor.name.clone()))
-        .weigh(Severity::Error, 0.7)
+        .at(format!("model.layers[{}].act", flat[0].0))
+        .weigh(severity, 0.85)
+        .evidence(format!("{} of {} hidden activations are flat at their ends", flat.len(), acts.len()))
         .evidence(format!(
-            "at update {} the gradient of the first layers is {first:.1e}, that of the last {last:.1e}: a factor of {:.0}",
-            look.update,
-            last / first
+            "the first layer is predicted to get {:.1e} of the last layer's gradient",
+            start.gradient
         ))
-        .evidence(format!("the loss began at {:.4} and ended at {:.4}", history::start(&losses), history::end(&losses)))
         .because(
-            "each layer passes on a fraction of its gradient, so that none is left at the first",
-            "with ReLU in place of the activations the factor stays",
+            "hardly any gradient comes back to the first layers, so they stay as they were drawn",
+            "the first layer's gradient is as large as the last's",
         );
+    let acts = flat.iter().map(|(index, _)| (format!("model.layers[{index}].act"), json!("relu")));
+    let init = [("weights", json!("he_normal")), ("std", json!(null)), ("value", json!(null))];
+    let init = init.into_iter().map(|(key, value)| (format!("model.init.{key}"), value));
+    finding.fix = Some(Fix {
+        summary: "ReLUs with the start that they need".into(),
+        patch: acts.chain(init).collect(),
+    });
     vec![finding]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
-    use crate::rules::sample::*;
+    use super::*;
+    use crate::testing::*;
 
-    fn deep(factor: f64, losses: Made) -> Made {
-        (0..7).fold(losses.looks_of(&[1, 2, 5]), |made, layer| {
-            made.tensor(&format!("{layer}.weight"), move |_| (1.0, factor.powi(6 - layer), 1e-3))
-        })
+    fn of(layers: usize, act: &str, init: &str, optim: &str) -> Option<Severity> {
+        let hidden = format!("{{linear=32}},{{act=\"{act}\"}},").repeat(layers);
+        let sets = [
+            format!("model.layers=[{hidden}{{linear=\"classes\"}}]"),
+            format!("model.init={init}"),
+            format!("optim.type={optim}"),
+        ];
+        severity(&RULE, TABLE, &[&sets[0], &sets[1], &sets[2]], &World::default())
     }
 
     #[test]
-    fn gradients_that_fade() {
-        assert_eq!(one(&RULE, &deep(0.3, flat(200))).place, "0.weight");
-        silent(&RULE, &deep(0.9, flat(200)));
-        silent(&RULE, &deep(0.3, learning(200)));
+    fn deep_sigmoids_are_found_and_shallow_ones_are_not() {
+        let plain = "{weights=\"default\"}";
+        assert_eq!(of(6, "sigmoid", plain, "SGD"), Some(Severity::Error));
+        assert_eq!(of(6, "sigmoid", plain, "Adam"), Some(Severity::Warning));
+        assert_eq!(of(3, "sigmoid", "{weights=\"normal\",std=0.05}", "SGD"), Some(Severity::Error));
+        assert_eq!(of(6, "tanh", "{weights=\"normal\",std=0.02}", "SGD"), Some(Severity::Error));
+        assert_eq!(of(1, "sigmoid", plain, "SGD"), None);
+        assert_eq!(of(2, "sigmoid", "{weights=\"xavier_normal\"}", "SGD"), None);
+        assert_eq!(of(6, "tanh", "{weights=\"xavier_normal\"}", "SGD"), None);
+        assert_eq!(of(6, "relu", plain, "SGD"), None);
     }
 }

@@ -1,4 +1,12 @@
 //! What goes into the network.
 
 pub(super) mod bad_input;
+pub(super) mod constant_column;
+pub(super) mod normalize_differs;
+pub(super) mod normalize_unit;
+pub(super) mod not_finite;
 pub(super) mod odd_batch;
+pub(super) mod sorted;
+pub(super) mod texts_cut;
+pub(super) mod unscaled_features;
+pub(super) mod unscaled_target;

@@ -4,6 +4,8 @@ pub(super) mod class_never_guessed;
 pub(super) mod constant_valid;
 pub(super) mod majority;
 pub(super) mod mode_gap;
+pub(super) mod no_validation;
+pub(super) mod small_validation;
 
 use luthier_track::Confusion;
 

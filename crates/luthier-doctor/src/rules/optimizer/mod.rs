@@ -1,11 +1,18 @@
 //! How weights are updated.
 
 pub(super) mod clip_too_low;
+pub(super) mod curvature;
 pub(super) mod dead_tensor;
+pub(super) mod decay;
+pub(super) mod eps;
 pub(super) mod exploding_gradients;
+pub(super) mod l2_in_adam;
+pub(super) mod lr_pretrained;
+pub(super) mod lr_scratch;
 pub(super) mod rate_too_high;
 pub(super) mod rate_too_low;
 pub(super) mod too_few_updates;
+pub(super) mod too_few_updates_run;
 pub(super) mod unmoved_tensor;
 
 use crate::{MonitorPoint, TensorPoint};

@@ -1,103 +1,107 @@
-//! # OPT103 too-few-updates
+//! # OPT006 too-few-updates
 //!
 //! ## What it finds
-//! A run that was still getting better, at an undiminished pace, when it ended.
+//! A run from random weights that ends before its rate can have moved the weights anywhere.
 //!
 //! ## Why it hurts
-//! What it could have reached is not known. Often the batch is large and the epochs are few, so that there are a few
-//! hundred updates in all.
+//! What SGD can do is bounded by the sum of its rates. 150 updates at 0.01 sum to 1.5: a tenth of what as many at
+//! 0.1 have. Large batches are the usual reason.
 //!
 //! ## How it is measured
-//! The loss of the last third of the updates falls, by more than three standard errors of its own blocks, at 40 % or
-//! more of the pace of the whole run, and the learning rate at the end is not gone. It is a warning where the loss is
-//! still above 60 % of its start, otherwise information: a single pass over a large corpus always ends so.
+//! Planned updates and rates of a run from random weights: a warning for SGD with at most 200 updates and no rate
+//! above 0.01, and for Adam with at most 300 updates whose rates sum to less than 0.05.
 //!
 //! ## Example
 //! ```toml
+//! [optim]
+//! type = "SGD"
+//! lr = 0.01
 //! [train]
 //! epochs = 5
 //! batch_size = 2000
 //! ```
 //!
 //! ## Fix
-//! More epochs, or a smaller batch.
+//! Smaller batches, more epochs, or a higher rate.
 //!
 //! ## When it is wrong
-//! When the run was meant to be short.
+//! For a linear model on standardised data, which needs few updates.
 //!
 //! ## Source
-//! Godbole et al., Deep Learning Tuning Playbook: compute-bound and not compute-bound training.
+//! A question with batches of 2000: 0.883 after 150 updates, 0.949 with five times the rate.
 
 use serde_json::json;
 
-use crate::history;
+use crate::reading;
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
 /// The rule.
 pub static RULE: Rule = Rule {
-    code: "OPT103",
+    code: "OPT006",
     name: "too-few-updates",
     category: Category::Optimizer,
-    phase: Phase::Posthoc,
+    phase: Phase::Static,
     kind: Kind::Cause,
     source: include_str!("too_few_updates.rs"),
     look,
 };
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
-    let Some(run) = facts.run else { return Vec::new() };
-    let losses = history::losses(&run.metrics);
-    let finished = run.metrics.end.as_ref().is_some_and(|end| end.outcome == luthier_plan::Outcome::Finished);
-    let rates: Vec<f64> = run.metrics.steps.iter().map(history::rate).collect();
-    let left = rates.last().copied().unwrap_or(0.0) > 0.05 * rates.iter().copied().fold(0.0, f64::max);
-    if !finished || !left || losses.len() < 60 {
-        return Vec::new();
-    }
-    let tail = &losses[losses.len() * 2 / 3..];
-    let (Some(last), Some(whole)) = (history::course(tail), history::course(&losses)) else {
-        return Vec::new();
+    let Some(plan) = facts.plan.filter(|plan| !reading::pretrained(plan)) else { return Vec::new() };
+    let updates = plan.length.updates;
+    let factors: f64 = if plan.lr_factors.is_empty() { updates as f64 } else { plan.lr_factors.iter().sum() };
+    let budget = plan.recipe.optim.lr * factors / (1.0 - reading::momentum(plan));
+    let peak = reading::peak(plan, plan.recipe.optim.lr);
+    let few = if reading::adaptive(plan) {
+        updates <= 300 && budget < 0.05
+    } else {
+        updates <= 200 && peak <= 0.01
     };
-    // the tail is a third of the run: the same pace is a third of the change
-    if !last.falls() || !whole.falls() || last.change().abs() < 0.4 * whole.change().abs() / 3.0 {
+    // a schedule that ends the rate is told by its own rules
+    if !few || factors < 0.1 * updates as f64 {
         return Vec::new();
     }
-    let (start, end) = (history::start(&losses), history::end(&losses));
-    let epochs = facts.plan.map_or(1, |plan| plan.length.epochs);
-    let severity = if end > 0.6 * start && epochs > 1 { Severity::Warning } else { Severity::Info };
+    // a sixteenth of the batch, unless that is hardly a batch
+    let batch = plan.recipe.train.batch_size;
+    let smaller = (batch / 16).max(16).min(batch);
     let finding = rule
         .finding()
-        .at("train.epochs")
-        .weigh(severity, 0.6)
-        .evidence(format!(
-            "over the last third of {} updates the loss fell by {:.4} ± {:.4}, at {:.0} % of the pace of the whole run",
-            losses.len(),
-            -last.change(),
-            last.error,
-            300.0 * last.change() / whole.change()
-        ))
+        .at("train.batch_size")
+        .weigh(Severity::Warning, 0.7)
+        .evidence(format!("the run has {updates} updates"))
+        .evidence(format!("the rates of all updates, with momentum, sum to {budget:.2}"))
         .because(
-            "the run ended before it was done",
-            "a run of twice the length is no better on the validation split",
-        )
-        .fix("twice the epochs", [("train.epochs", json!(2 * epochs))]);
-    vec![finding]
+            "the weights cannot have moved far from where they were drawn when the run ends",
+            "the loss has stopped falling long before the end",
+        );
+    vec![if smaller < batch {
+        finding.fix("smaller batches, so that there are more updates", [("train.batch_size", json!(smaller))])
+    } else {
+        let epochs = plan.length.epochs.saturating_mul(1000_u64.div_ceil(updates.max(1)));
+        finding.fix("more epochs", [("train.epochs", json!(epochs))])
+    }]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
-    use crate::rules::sample::*;
+    use super::*;
+    use crate::testing::*;
 
     #[test]
-    fn a_straight_fall_to_the_last_update() {
-        let straight = run(300, |update| 2.3 - 0.8 * update as f64 / 300.0);
-        let plan = plan();
-        assert_eq!(found(&RULE, &straight, Some(&plan))[0].severity, Severity::Warning);
-        // one pass: information
-        assert_eq!(one(&RULE, &straight).severity, Severity::Info);
-        silent(&RULE, &learning(300));
-        silent(&RULE, &flat(300));
+    fn short_slow_runs_are_found() {
+        let world = World::default();
+        let large = ["optim.lr=0.01", "train.batch_size=1000", "train.epochs=5"];
+        assert_eq!(severity(&RULE, TABLE, &large, &world), Some(Severity::Warning));
+        assert_eq!(
+            severity(&RULE, TABLE, &["train.epochs=1", "optim.lr=0.01"], &world),
+            Some(Severity::Warning)
+        );
+        assert_eq!(severity(&RULE, TABLE, &[], &world), None);
+        assert_eq!(severity(&RULE, NUMBERS, &[], &world), None);
+        assert_eq!(
+            severity(&RULE, PICTURES, &["train.epochs=1"], &world),
+            None,
+            "pretrained weights are near"
+        );
     }
-
-    use crate::Severity;
 }

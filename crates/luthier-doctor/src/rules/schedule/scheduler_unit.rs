@@ -106,3 +106,22 @@ fn spent_after(factors: &[f64]) -> usize {
         })
         .map_or(factors.len(), |at| at + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn epochs_counted_as_updates_are_found_and_the_same_numbers_for_epochs_are_not() {
+        let world = World::default();
+        let with = |unit: &str| {
+            let schedule = format!("schedule={{type=\"StepLR\",step_size=3,gamma=0.5,unit=\"{unit}\"}}");
+            severity(&RULE, TABLE, &[&schedule], &world)
+        };
+        assert_eq!(with("step"), Some(Severity::Error));
+        assert_eq!(with("epoch"), None);
+        let fits = "schedule={type=\"StepLR\",step_size=250,gamma=0.5,unit=\"step\"}";
+        assert_eq!(severity(&RULE, TABLE, &[fits], &world), None);
+    }
+}

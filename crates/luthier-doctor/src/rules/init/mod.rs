@@ -1,0 +1,5 @@
+//! How weights start.
+
+pub(super) mod bias;
+pub(super) mod scale;
+pub(super) mod symmetric;
