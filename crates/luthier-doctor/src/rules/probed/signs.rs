@@ -192,8 +192,11 @@ pub(super) fn own_learns(view: View<'_>) -> bool {
 
 /// Something other than the rate makes updates large or gradients nothing, so that the rate can't be judged.
 pub(super) fn not_the_rate(view: View<'_>) -> bool {
-    summed(view).is_some()
-        || huge_inputs(view)
+    // behind a normalisation huge inputs do nothing, and what divides by the gradient's size does not see a sum
+    let large = view.start().is_none_or(|start| start.output_std > 2.0)
+        || view.loss_over_theory().is_some_and(|times| times > 2.0);
+    (summed(view).is_some() && !view.adaptive())
+        || (huge_inputs(view) && large)
         || far_targets(view)
         || large_start(view)
         || tiny_inputs(view)

@@ -159,3 +159,34 @@ fn labels_shuffled() {
     subject.steps([2.38, 2.37, 2.36, 2.36, 2.35], 0.1, 1.39, 0.012);
     named(&subject, "LAB201", Category::Labels);
 }
+
+#[test]
+fn activations_of_a_stack_are_known_by_the_recipe() {
+    // points of plain layers carry no kind: what they are stands in the recipe
+    let mut subject = Subject::digits(&["model.init={ bias = -20.0 }"]);
+    subject.start().outputs[1].kind = "block".into();
+    let start = subject.start();
+    start.outputs[1].dead = 1.0;
+    start.gradients = vec![tensor("0.weight", 4.6, 0.0), tensor("2.weight", 1.8, 0.0)];
+    subject.steps([2.303; 5], 0.1, 0.235, 1e-4);
+    named(&subject, "INI201", Category::Init);
+    // and a layer that is no ReLU may well be below zero for all samples
+    subject.start().outputs[1].dead = 0.0;
+    subject.start().outputs[0].dead = 1.0;
+    assert!(!subject.codes().contains(&"INI201".to_owned()));
+}
+
+#[test]
+fn a_second_fault_behind_a_harmless_one_is_named() {
+    // raw inputs behind a normalisation, and a sum under Adam, do nothing: the rate is what is wrong
+    let mut subject = Subject::digits(&["optim.lr=2.0"]);
+    let inputs = subject.inputs();
+    (inputs.max, inputs.mean, inputs.std) = (255.0, vec![33.0; 784], vec![79.0; 784]);
+    subject.probes.eval_inputs = subject.probes.inputs.clone();
+    subject.steps([2.33, 7.0, 9.0, 5.0, 4.0], 2.0, 2.11, 0.35);
+    assert!(subject.codes().contains(&"OPT201".to_owned()));
+    let mut subject = Subject::digits(&["optim.type=Adam", "optim.lr=0.5"]);
+    subject.probes.reduction.as_mut().unwrap().grads = [17.0, 68.0];
+    subject.steps([2.33, 70.0, 90.0, 50.0, 40.0], 0.5, 67.7, 9.0);
+    named(&subject, "OPT201", Category::Optimizer);
+}
