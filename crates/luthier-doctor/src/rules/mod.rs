@@ -10,6 +10,7 @@ mod loss;
 mod normalization;
 mod optimizer;
 mod output;
+mod probed;
 mod regularization;
 mod schedule;
 mod training;
@@ -31,7 +32,7 @@ pub fn all() -> &'static [&'static Rule] {
     &ALL
 }
 
-static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, READ].concat());
+static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PROBED, READ].concat());
 
 /// Rules that need the plan alone, in the order a training goes: data, model, optimizer, loop, evaluation.
 static STATIC: &[&Rule] = &[
