@@ -5,7 +5,7 @@ VENV := $(CACHE)/interop
 LUTHIER := target/release/luthier
 DEMO := demo
 
-.PHONY: help setup build demo weights test interop fixtures bench fmt lint deny clean
+.PHONY: help setup build demo weights test interop fixtures bench doctors fmt lint deny clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ fixtures: $(VENV)/ready ## remake every fixture from the Python package that def
 
 bench: build $(VENV)/ready ## Luthier beside PyTorch, in one run, as ratios
 	@LUTHIER=$(abspath $(LUTHIER)) $(VENV)/bin/python benches/peers/run.py
+
+doctors: build $(VENV)/ready ## the doctor against faults whose cause is known, and against healthy runs
+	@$(VENV)/bin/python benches/doctor/run.py --binary $(abspath $(LUTHIER))
 
 $(VENV)/ready: scripts/interop-requirements.txt
 	@python3 scripts/interop.py
