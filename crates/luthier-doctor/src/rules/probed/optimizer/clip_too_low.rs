@@ -1,4 +1,4 @@
-//! # OPT203 clip-too-low
+//! # OPT203 clip-below-gradients
 //!
 //! ## What it finds
 //! A clipping threshold so low that it, not the rate, decides how far every update goes.
@@ -38,7 +38,7 @@ use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
 pub static RULE: Rule =
-    super::super::cause("OPT203", "clip-too-low", Category::Optimizer, include_str!("clip_too_low.rs"), look);
+    super::super::cause("OPT203", "clip-below-gradients", Category::Optimizer, include_str!("clip_too_low.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     one(rule, facts, find)
