@@ -35,7 +35,8 @@ fn adam() {
 #[test]
 fn batches_of_one() {
     let mut subject = Subject::digits(&["train.batch_size=1"]);
-    subject.steps([1.1, 5.2, 0.4, 4.4, 3.0], 0.1, 6.0, 0.05);
+    // losses of single samples lie far apart, and a single one moves the weights further than a mean
+    subject.steps([1.1, 5.2, 0.4, 4.4, 3.0], 0.1, 6.0, 0.15);
     // of one sample, half of the units give 0
     subject.start().outputs[1].dead = 0.5;
     subject.probes.steps[4].dead = 0.65;
