@@ -14,7 +14,7 @@ pub enum Kind {
 /// One rule: a name, a manual page and a function over facts.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// Stable code: three letters of the category and three digits
+    /// Stable code: three letters of what it is about and three digits
     pub code: &'static str,
     /// Short name in kebab-case
     pub name: &'static str,

@@ -6,7 +6,7 @@ mod run;
 pub use probes::*;
 pub use run::*;
 
-use luthier_plan::Plan;
+use luthier_plan::{Plan, PlanError};
 use luthier_recipe::Loaded;
 
 /// Everything that is known of a subject. What is not known is `None`, and rules that need it stay silent.
@@ -16,6 +16,8 @@ pub struct Facts<'a> {
     pub recipe: Option<&'a Loaded>,
     /// What was planned
     pub plan: Option<&'a Plan>,
+    /// Why nothing could be planned
+    pub refused: Option<&'a PlanError>,
     /// What was measured on the live model
     pub probes: Option<&'a ProbeFacts>,
     /// What a run wrote down

@@ -10,6 +10,7 @@ mod loss;
 mod normalization;
 mod optimizer;
 mod output;
+mod plan;
 mod probed;
 mod regularization;
 mod schedule;
@@ -36,6 +37,7 @@ static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PRO
 
 /// Rules that need the plan alone, in the order a training goes: data, model, optimizer, loop, evaluation.
 static STATIC: &[&Rule] = &[
+    &plan::refused::RULE,
     &data::unscaled_features::RULE,
     &data::unscaled_target::RULE,
     &data::constant_column::RULE,

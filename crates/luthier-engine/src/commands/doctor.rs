@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use luthier::args::{DoctorArgs, ProbeKind};
 use luthier::show::verdict_text;
 use luthier::voice::{self, Blame, Failure, Sentence, Voice};
-use luthier_doctor::{Facts, Outcome, ProbeFacts, RunFacts, Severity, Status, Verdict, judge, rank};
-use luthier_plan::Plan;
+use luthier_doctor::{Facts, Outcome, ProbeFacts, Proof, RunFacts, Severity, Status, Verdict, judge, rank};
+use luthier_plan::{Plan, PlanError};
 use luthier_recipe::Loaded;
 use luthier_track::{RunDir, write_atomic};
+use luthier_train::TrainError;
 use serde::Serialize;
 
 use super::doctor_probe::{self, Asked, Which};
@@ -29,6 +30,7 @@ struct Subject {
     loaded: Loaded,
     plan: Option<Plan>,
     run: Option<RunFacts>,
+    refused: Option<PlanError>,
     unseen: Vec<String>,
 }
 
@@ -41,8 +43,9 @@ pub fn run(args: &DoctorArgs, device: Option<&str>, voice: &Voice) -> Result<(),
     let mut subject = open(args)?;
     let probes = look(args, &mut subject, device, voice);
     let mut verdict = {
-        let (plan, run) = (subject.plan.as_ref(), subject.run.as_ref());
-        judge(subject.kind, &Facts { recipe: Some(&subject.loaded), plan, probes: probes.as_ref(), run })
+        let (plan, run, refused) = (subject.plan.as_ref(), subject.run.as_ref(), subject.refused.as_ref());
+        let recipe = Some(&subject.loaded);
+        judge(subject.kind, &Facts { recipe, plan, refused, probes: probes.as_ref(), run })
     };
     verdict.unseen.append(&mut subject.unseen);
     if args.prove {
@@ -74,7 +77,14 @@ fn print_json(verdict: &Verdict, probes: Option<ProbeFacts>) -> Result<(), Failu
 fn open(args: &DoctorArgs) -> Result<Subject, Failure> {
     if !args.subject.is_dir() {
         let loaded = luthier_recipe::load(&args.subject, &args.overrides.set).or_call()?;
-        return Ok(Subject { kind: "recipe", loaded, plan: None, run: None, unseen: Vec::new() });
+        return Ok(Subject {
+            kind: "recipe",
+            loaded,
+            plan: None,
+            run: None,
+            refused: None,
+            unseen: Vec::new(),
+        });
     }
     let run = RunDir::open(&args.subject).or_call()?;
     let plan = run.plan().or_call()?;
@@ -84,7 +94,7 @@ fn open(args: &DoctorArgs) -> Result<Subject, Failure> {
     let mut loaded = luthier_recipe::parse(&file, &text, &args.overrides.set).or_call()?;
     loaded.base = PathBuf::from(&plan.base);
     let facts = RunFacts::read(&run).or_subject()?;
-    Ok(Subject { kind: "run", loaded, plan: Some(plan), run: Some(facts), unseen: Vec::new() })
+    Ok(Subject { kind: "run", loaded, plan: Some(plan), run: Some(facts), refused: None, unseen: Vec::new() })
 }
 
 /// Plans the recipe and, unless the plan is all that is asked for, measures the live model. What cannot be done is said.
@@ -95,9 +105,14 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
     let prepared = match luthier_train::prepare(&subject.loaded.recipe, &subject.loaded.base, device) {
         Ok(prepared) => prepared,
         Err(error) => {
-            subject.unseen.push(format!(
-                "the recipe cannot be resolved, so only what was typed was looked at: {error}"
-            ));
+            subject.unseen.push("the recipe cannot be resolved, so only what was typed was looked at".into());
+            subject.refused = Some(match error {
+                TrainError::Plan(error) => error,
+                other => {
+                    let help = miette::Diagnostic::help(&other).map(|help| help.to_string());
+                    PlanError { key: "data".into(), what: other.to_string(), help }
+                }
+            });
             return None;
         }
     };
@@ -123,10 +138,10 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
     }
 }
 
-/// Tries the cures of the first causes, and ranks again by what came of it.
+/// Tries the cures of the first causes, and ranks again by what came of it. Where one cure helps, those that did not
+/// help alone are tried again on top of it: two faults may both be needed to explain what is seen.
 fn prove(verdict: &mut Verdict, loaded: &Loaded, budget: Duration, device: &str, voice: &Voice) {
     let began = Instant::now();
-    let mut tried: Vec<_> = Vec::new();
     let wanted: Vec<usize> = (0..verdict.findings.len())
         .filter(|at| {
             let finding = &verdict.findings[*at];
@@ -134,30 +149,65 @@ fn prove(verdict: &mut Verdict, loaded: &Loaded, budget: Duration, device: &str,
         })
         .take(TRIED)
         .collect();
-    for (done, at) in wanted.iter().enumerate() {
-        let finding = &mut verdict.findings[*at];
-        let Some(fix) = &finding.fix else { continue };
-        // two findings may have the same cure
-        if let Some((_, proof)) = tried.iter().find(|(patch, _)| *patch == fix.patch) {
-            finding.proof = luthier_doctor::Proof::clone(proof);
+    let left = || budget.saturating_sub(began.elapsed());
+    // as many second tries as first ones, less the one that they stand on
+    let mut tries = (2 * wanted.len()).saturating_sub(1).max(1);
+    for at in &wanted {
+        let share = left() / tries as u32;
+        tries -= 1;
+        if let Some(proof) = try_cure(verdict, *at, loaded, share, device, voice) {
+            verdict.findings[*at].proof = proof;
+        }
+    }
+    let proved = |verdict: &Verdict, at: usize| verdict.findings[at].proof.verdict == Outcome::Proved;
+    let base = wanted.iter().copied().find(|at| proved(verdict, *at));
+    let Some((base, fix)) = base.and_then(|at| Some((at, verdict.findings[at].fix.clone()?))) else {
+        return rank(verdict);
+    };
+    let code = verdict.findings[base].code.clone();
+    let Ok(cured) = luthier_probe::patched(loaded, &fix.patch) else { return rank(verdict) };
+    let again: Vec<usize> = wanted.into_iter().filter(|at| !proved(verdict, *at)).collect();
+    for (done, at) in again.iter().enumerate() {
+        let same = verdict.findings[*at].fix.as_ref().is_some_and(|other| other.patch == fix.patch);
+        if same {
+            verdict.findings[*at].proof = verdict.findings[base].proof.clone();
             continue;
         }
-        voice.status("trying", &format!("{}: {}", finding.code, fix.summary));
-        let share = budget.saturating_sub(began.elapsed()) / (wanted.len() - done) as u32;
-        match luthier_probe::trial(loaded, &fix.patch, SEEDS, share, device) {
-            Ok(trial) => {
-                if !trial.note.is_empty() {
-                    verdict
-                        .unseen
-                        .push(format!("the trial of {} was cut short: {}", finding.code, trial.note));
-                }
-                tried.push((fix.patch.clone(), trial.proof.clone()));
-                finding.proof = trial.proof;
-            }
-            Err(error) => verdict.unseen.push(format!("{} could not be tried: {error}", finding.code)),
+        let share = left() / (again.len() - done) as u32;
+        if let Some(proof) = try_cure(verdict, *at, &cured, share, device, voice)
+            && proof.verdict == Outcome::Proved
+        {
+            let finding = &mut verdict.findings[*at];
+            finding.evidence.push(format!("its cure helps once that of {code} is there: both are needed"));
+            finding.proof = proof;
         }
     }
     rank(verdict);
+}
+
+/// One trial of a finding's cure; what stood in the way is said.
+fn try_cure(
+    verdict: &mut Verdict,
+    at: usize,
+    loaded: &Loaded,
+    budget: Duration,
+    device: &str,
+    voice: &Voice,
+) -> Option<Proof> {
+    let (code, fix) = (verdict.findings[at].code.clone(), verdict.findings[at].fix.clone()?);
+    voice.status("trying", &format!("{code}: {}", fix.summary));
+    match luthier_probe::trial(loaded, &fix.patch, SEEDS, budget, device) {
+        Ok(trial) => {
+            if !trial.note.is_empty() {
+                verdict.unseen.push(format!("the trial of {code} was cut short: {}", trial.note));
+            }
+            Some(trial.proof)
+        }
+        Err(error) => {
+            verdict.unseen.push(format!("{code} could not be tried: {error}"));
+            None
+        }
+    }
 }
 
 /// Writes the first cure into the recipe.
@@ -177,7 +227,7 @@ fn apply(args: &DoctorArgs, verdict: &Verdict, voice: &Voice) -> Result<(), Fail
         ));
     }
     let text = read(&args.subject)?;
-    let patched = text; // PATCH
+    let patched = luthier_doctor::patch::apply(&text, &fix.patch).or_subject()?;
     write_atomic(&args.subject, patched.as_bytes()).or_subject()?;
     voice.status("changed", &format!("{}: {} ({})", args.subject.display(), fix.summary, finding.code));
     Ok(())

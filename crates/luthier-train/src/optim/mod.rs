@@ -145,6 +145,7 @@ impl Optimizer {
 
     /// One update at the groups' rates times `factor`. The gradients are used up: weight decay may be added to them.
     pub fn step(&mut self, factor: f64) -> Result<(), TrainError> {
+        let _quiet = tch::no_grad_guard();
         let first = self.steps == 0;
         self.steps += 1;
         for group in &self.groups {

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::init::{Fans, biases, weights};
 use crate::layers::{BatchNorm2d, LayerNorm, Linear};
 use crate::spec::Shape;
-use crate::{Builder, ModelError};
+use crate::{Builder, ModelError, watch};
 
 /// One layer.
 pub(super) enum Module {
@@ -110,14 +110,15 @@ impl Conv {
 
 /// Softmax is taken over a row's numbers, of pictures over their channels: PyTorch's axis 1.
 fn activate(act: Act, x: &Tensor) -> Result<Tensor, ModelError> {
-    Ok(match act {
-        Act::Relu => x.f_relu()?,
-        Act::LeakyRelu => x.f_leaky_relu()?,
-        Act::Gelu => x.f_gelu("none")?,
-        Act::Tanh => x.f_tanh()?,
-        Act::Sigmoid => x.f_sigmoid()?,
-        Act::Elu => x.f_elu()?,
-        Act::Softmax => x.f_softmax(1, None::<Kind>)?,
-        Act::Identity => x.shallow_clone(),
-    })
+    let (name, y) = match act {
+        Act::Relu => ("relu", x.f_relu()?),
+        Act::LeakyRelu => ("leaky_relu", x.f_leaky_relu()?),
+        Act::Gelu => ("gelu", x.f_gelu("none")?),
+        Act::Tanh => ("tanh", x.f_tanh()?),
+        Act::Sigmoid => ("sigmoid", x.f_sigmoid()?),
+        Act::Elu => ("elu", x.f_elu()?),
+        Act::Softmax => ("softmax", x.f_softmax(1, None::<Kind>)?),
+        Act::Identity => return Ok(x.shallow_clone()),
+    };
+    Ok(watch::seen(name, y))
 }

@@ -37,8 +37,13 @@ use super::super::{
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule =
-    super::super::cause("OPT203", "clip-below-gradients", Category::Optimizer, include_str!("clip_too_low.rs"), look);
+pub static RULE: Rule = super::super::cause(
+    "OPT203",
+    "clip-below-gradients",
+    Category::Optimizer,
+    include_str!("clip_too_low.rs"),
+    look,
+);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     one(rule, facts, find)

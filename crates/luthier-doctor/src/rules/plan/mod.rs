@@ -1,0 +1,3 @@
+//! Recipes that cannot be trained as they are.
+
+pub(super) mod refused;
