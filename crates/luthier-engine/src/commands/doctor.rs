@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use luthier::args::{DoctorArgs, ProbeKind};
 use luthier::show::verdict_text;
 use luthier::voice::{self, Blame, Failure, Sentence, Voice};
-use luthier_doctor::{Facts, Outcome, ProbeFacts, Proof, RunFacts, Severity, Status, Verdict, judge, rank};
+use luthier_doctor::{
+    Facts, Finding, Fix, Outcome, ProbeFacts, Proof, RunFacts, Severity, Status, Verdict, judge, rank,
+};
 use luthier_plan::{Plan, PlanError};
 use luthier_recipe::Loaded;
 use luthier_track::{RunDir, write_atomic};
@@ -210,26 +212,34 @@ fn try_cure(
     }
 }
 
-/// Writes the first cure into the recipe.
+/// Writes cures into the recipe: every one that was proved, or, where nothing was tried, the first.
 fn apply(args: &DoctorArgs, verdict: &Verdict, voice: &Voice) -> Result<(), Failure> {
-    let cured = verdict.findings.iter().find(|finding| {
-        let proved = !args.prove || finding.proof.verdict == Outcome::Proved;
-        finding.fix.is_some() && finding.severity > Severity::Info && proved
-    });
-    let Some((finding, fix)) = cured.and_then(|finding| Some((finding, finding.fix.as_ref()?))) else {
-        voice.warn("there is no cure to write into the recipe");
-        return Ok(());
-    };
     if args.subject.is_dir() {
         return Err(Failure::misuse(
             "a run's recipe is kept as it was",
             "name the recipe instead: `luthier doctor recipe.toml --apply`",
         ));
     }
-    let text = read(&args.subject)?;
-    let patched = luthier_doctor::patch::apply(&text, &fix.patch).or_subject()?;
-    write_atomic(&args.subject, patched.as_bytes()).or_subject()?;
-    voice.status("changed", &format!("{}: {} ({})", args.subject.display(), fix.summary, finding.code));
+    let cures: Vec<(&Finding, &Fix)> = verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info)
+        .filter(|finding| !args.prove || finding.proof.verdict == Outcome::Proved)
+        .filter_map(|finding| Some((finding, finding.fix.as_ref()?)))
+        .take(if args.prove { TRIED } else { 1 })
+        .collect();
+    if cures.is_empty() {
+        voice.warn("there is no cure to write into the recipe");
+        return Ok(());
+    }
+    let mut text = read(&args.subject)?;
+    for (_, fix) in &cures {
+        text = luthier_doctor::patch::apply(&text, &fix.patch).or_subject()?;
+    }
+    write_atomic(&args.subject, text.as_bytes()).or_subject()?;
+    for (finding, fix) in cures {
+        voice.status("changed", &format!("{}: {} ({})", args.subject.display(), fix.summary, finding.code));
+    }
     Ok(())
 }
 

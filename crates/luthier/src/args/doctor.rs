@@ -28,7 +28,7 @@ pub struct DoctorArgs {
     /// Try the cures: the same short run with and without each, on several seeds
     #[arg(long, conflicts_with = "probe")]
     pub prove: bool,
-    /// Write the cure into the recipe: the first that was proved, or without `--prove` the first of all
+    /// Write the cures into the recipe: all that were proved, or without `--prove` the first
     #[arg(long, conflicts_with = "probe")]
     pub apply: bool,
     /// One measurement by itself: `lr`, `batch` or `overfit`
