@@ -15,6 +15,8 @@ mod schedule;
 mod training;
 
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod healthy;
 
 use std::sync::LazyLock;
@@ -38,6 +40,7 @@ static STATIC: &[&Rule] = &[
     &data::normalize_differs::RULE,
     &data::sorted::RULE,
     &data::texts_cut::RULE,
+    &data::split_overlap::RULE,
     &labels::imbalance::RULE,
     &labels::few_samples::RULE,
     &output::softmax_one_output::RULE,

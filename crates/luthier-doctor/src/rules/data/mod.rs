@@ -5,6 +5,7 @@ pub(super) mod normalize_differs;
 pub(super) mod normalize_unit;
 pub(super) mod not_finite;
 pub(super) mod sorted;
+pub(super) mod split_overlap;
 pub(super) mod texts_cut;
 pub(super) mod unscaled_features;
 pub(super) mod unscaled_target;
