@@ -15,10 +15,10 @@ pub fn run(args: &ExplainArgs, voice: &Voice) -> Result<(), Failure> {
 /// The list of the rules, a rule's page, or what a key of the recipe is.
 fn text(key: &str) -> Option<String> {
     if key == "rules" {
-        return Some(luthier_doctor::index().trim_end().to_owned());
+        return Some(luthier_doctor::index());
     }
     match rules::find(key) {
-        Some(rule) => Some(luthier_doctor::page(rule)),
+        Some(rule) => Some(luthier_doctor::page(rule) + "\n"),
         None => luthier_recipe::explain(key),
     }
 }
