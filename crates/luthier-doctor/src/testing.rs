@@ -2,8 +2,8 @@
 
 use luthier_plan::{
     ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, Machine, ModelPlan, Patterns, Plan,
-    ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan, TextPlan,
-    TextSplit, resolve,
+    PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
+    TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 
@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub load: LoadReport,
     /// Training texts that were cut
     pub cut: u64,
+    /// The validation samples are the first of the training samples
+    pub leak: bool,
 }
 
 impl Default for World {
@@ -70,6 +72,7 @@ impl Default for World {
                 ..LoadReport::default()
             },
             cut: 0,
+            leak: false,
         }
     }
 }
@@ -89,8 +92,15 @@ impl Subject {
     pub fn new(text: &str, sets: &[&str], world: &World) -> Self {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let loaded = parse("recipe.toml", text, &sets).unwrap_or_else(|error| panic!("{sets:?}: {error:?}"));
-        let plan = plan(&loaded.recipe, world);
+        let plan = plan(&loaded.recipe, world).unwrap();
         Subject { loaded, plan }
+    }
+
+    /// The same; `None` where the recipe names parameters that the small nets of these tests have not.
+    pub fn try_new(text: &str, sets: &[String], world: &World) -> Option<Self> {
+        let loaded = parse("recipe.toml", text, sets).unwrap();
+        let plan = plan(&loaded.recipe, world).ok()?;
+        Some(Subject { loaded, plan })
     }
 
     pub fn facts(&self) -> Facts<'_> {
@@ -148,13 +158,16 @@ pub(crate) fn wrong(subject: &Subject) -> Vec<String> {
         .collect()
 }
 
-fn plan(recipe: &Recipe, world: &World) -> Plan {
+fn plan(recipe: &Recipe, world: &World) -> Result<Plan, PlanError> {
     let regression = recipe.task == Task::Regression;
     let classes =
         if regression { Vec::new() } else { (0..world.counts.len()).map(|c| format!("c{c}")).collect() };
     let mut splits = vec![split("train", labels(world, regression))];
     if world.valid > 0 && (recipe.data.valid.is_some() || recipe.data.split.is_some()) {
-        splits.push(split("valid", vec![0; world.valid as usize]));
+        splits.push(SplitPlan {
+            root: if world.leak { "train".into() } else { "valid".into() },
+            ..split("valid", vec![0; world.valid as usize])
+        });
     }
     let table = recipe.task.reads_rows().then(|| table(recipe, world));
     let outputs = if regression { world.targets.len() } else { world.counts.len() };
@@ -167,9 +180,9 @@ fn plan(recipe: &Recipe, world: &World) -> Plan {
     };
     let text = recipe.model.arch.reads_text().then(|| texts(world));
     let data = DataPlan { classes, splits };
-    let mut plan = resolve(recipe, ".", data, text, model, machine).unwrap();
+    let mut plan = resolve(recipe, ".", data, text, model, machine)?;
     plan.table = table;
-    plan
+    Ok(plan)
 }
 
 fn labels(world: &World, regression: bool) -> Vec<u32> {
@@ -191,7 +204,7 @@ fn gcd(a: usize, b: usize) -> usize {
 fn split(name: &str, labels: Vec<u32>) -> SplitPlan {
     let samples = labels.into_iter().enumerate();
     let samples = samples.map(|(at, label)| Sample { path: at.to_string(), label }).collect();
-    SplitPlan { name: name.into(), root: "x".into(), hash: None, samples, skipped: Vec::new() }
+    SplitPlan { name: name.into(), root: name.into(), hash: None, samples, skipped: Vec::new() }
 }
 
 fn table(recipe: &Recipe, world: &World) -> TablePlan {

@@ -67,6 +67,8 @@ fn wrong_calls_say_what_is_wrong_and_exit_with_2() {
         (&["check", "recipe.toml", "--set", "optim.lrr=1"], "optim.lrr", "did you mean"),
         (&["render", "recipe.toml", "--set", "optim.lr"], "optim.lr", "KEY=VALUE"),
         (&["explain", "optim.lrr"], "a recipe has no key `optim.lrr`", "did you mean `optim.lr`?"),
+        (&["explain", "SCH0011"], "a recipe has no key `SCH0011`", "`luthier schema`"),
+        (&["explain", "SCH999"], "the doctor has no rule `SCH999`", "`luthier explain rules`"),
         (&["new", "image-clasification"], "there is no template", "did you mean `image-classification`?"),
         (
             &["data", "render", "scenes", "--out", "s", "--count", "0"],
@@ -325,4 +327,18 @@ fn a_scan_names_what_is_wrong() {
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
     assert_eq!(said["duplicates"][0]["across_splits"], true);
     assert_eq!(call(root, &["data", "scan", "nowhere"]).status.code(), Some(2));
+}
+
+#[test]
+fn explain_prints_the_page_of_a_rule_and_the_list_of_all() {
+    let folder = with_recipe();
+    for key in ["SCH001", "sch001", "scheduler-unit"] {
+        let output = call(folder.path(), &["explain", key]);
+        let page = text(&output.stdout);
+        assert!(output.status.success() && page.starts_with("# SCH001 scheduler-unit\n"), "{key}: {page}");
+        assert!(page.contains("## When it is wrong"), "{page}");
+    }
+    let list = text(&call(folder.path(), &["explain", "rules"]).stdout);
+    let codes: Vec<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(codes.len() > 40 && codes.contains(&"SCH001") && codes.contains(&"OUT001"), "{list}");
 }

@@ -18,6 +18,8 @@ mod training;
 mod training_loop;
 
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod healthy;
 #[cfg(test)]
 mod healthy_runs;
@@ -46,6 +48,7 @@ static STATIC: &[&Rule] = &[
     &data::normalize_differs::RULE,
     &data::sorted::RULE,
     &data::texts_cut::RULE,
+    &data::split_overlap::RULE,
     &labels::imbalance::RULE,
     &labels::few_samples::RULE,
     &output::softmax_one_output::RULE,

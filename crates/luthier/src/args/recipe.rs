@@ -63,9 +63,11 @@ pub struct RenderArgs {
 #[command(after_help = "\
 Examples:
   luthier explain optim.lr
-  luthier explain schedule")]
+  luthier explain schedule
+  luthier explain SCH001
+  luthier explain rules")]
 pub struct ExplainArgs {
-    /// A key of the recipe, such as `optim.lr`
+    /// A key of the recipe, such as `optim.lr`; a rule of the doctor, by code or name; or `rules` for a list of them
     #[arg(value_name = "KEY")]
     pub key: String,
 }

@@ -7,6 +7,7 @@ pub(super) mod normalize_unit;
 pub(super) mod not_finite;
 pub(super) mod odd_batch;
 pub(super) mod sorted;
+pub(super) mod split_overlap;
 pub(super) mod texts_cut;
 pub(super) mod unscaled_features;
 pub(super) mod unscaled_target;

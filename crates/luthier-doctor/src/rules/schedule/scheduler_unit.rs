@@ -11,8 +11,8 @@
 //!
 //! ## How it is measured
 //! From the planned rates, before anything is trained: the budget in units of the base rate, and the update after which
-//! 99 % of it is spent. It is this fault when the schedule counts updates, the budget is spent within a tenth of the
-//! run, and the same numbers counted in epochs would spend at least three times as much of the run.
+//! 99 % of it is spent. It is this fault when the schedule counts updates, the budget is spent within a quarter of
+//! the run, and the same numbers counted in epochs would spend at least three times as much of the run.
 //!
 //! ## Example
 //! ```toml
@@ -38,8 +38,9 @@ use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
-/// Share of the run within which the budget must be spent to be called spent early.
-const EARLY: f64 = 0.1;
+/// Share of the run within which the budget must be spent to be called spent early. A quarter, so that runs of a few
+/// epochs count too: what tells the fault from a wish is that epochs would spend three times as much.
+const EARLY: f64 = 0.25;
 
 /// The rule.
 pub static RULE: Rule = Rule {
