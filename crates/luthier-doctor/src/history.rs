@@ -150,6 +150,13 @@ pub fn usual_ratio(run: &RunFacts) -> Option<f64> {
     (!ratios.is_empty()).then(|| median(&ratios))
 }
 
+/// The usual change of all trained weights by an update, as a share of them, after update `since`.
+pub fn ratio_since(run: &RunFacts, since: u64) -> Option<f64> {
+    let looks = run.monitor.iter().filter(|look| look.update > since);
+    let ratios: Vec<f64> = looks.filter_map(ratio).collect();
+    (!ratios.is_empty()).then(|| median(&ratios))
+}
+
 /// The base rate of the recipe, or else the highest that was used.
 pub fn base_rate(facts: &Facts) -> Option<f64> {
     let used = || {

@@ -93,7 +93,7 @@ fn optimizers() -> Vec<Row> {
         ),
         (
             "a linear fit of 0 to 99",
-            &["OPT007", "DAT001"],
+            &["DAT001"],
             NUMBERS,
             &[LINEAR, RAW, RAW_TARGET, "optim.type=SGD", "optim.lr=0.5"],
             one(column(49.5, 28.9, 0.0, 99.0), column(5.0, 5.0, -5.0, 9.0), 100),

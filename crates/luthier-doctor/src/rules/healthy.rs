@@ -252,7 +252,14 @@ fn the_recipes_that_come_with_the_program_hear_nothing_worse_than_info() {
             let subject = Subject::try_new(&text, &[], &world);
             let Some(subject) = subject else { continue };
             seen += 1;
-            assert_eq!(wrong(&subject), Vec::<String>::new(), "{}", path.display());
+            let wrong = wrong(&subject);
+            if path.ends_with("broken.toml") {
+                assert!(
+                    ["OPT001", "SCH001"].iter().all(|code| wrong.iter().any(|told| told.starts_with(code)))
+                );
+                continue;
+            }
+            assert_eq!(wrong, Vec::<String>::new(), "{}", path.display());
         }
     }
     assert!(seen >= 5, "only {seen} recipes could be planned");

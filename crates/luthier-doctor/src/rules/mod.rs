@@ -61,6 +61,8 @@ static STATIC: &[&Rule] = &[
     &loss::mse_for_classes::RULE,
     &loss::class_weights_inverted::RULE,
     &loss::bce_targets::RULE,
+    &loss::smoothing::RULE,
+    &loss::class_weight_zero::RULE,
     &init::symmetric::RULE,
     &init::scale::RULE,
     &init::bias::RULE,

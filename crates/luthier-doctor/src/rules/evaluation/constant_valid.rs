@@ -40,6 +40,9 @@ pub static RULE: Rule = Rule {
     look,
 };
 
+/// Change of the weights by an update, as a share of them, that shows in the digits of a loss.
+const MOVING: f64 = 1e-5;
+
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(run) = facts.run else { return Vec::new() };
     let evals = history::valid(&run.metrics);
@@ -52,7 +55,11 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if same.len() < 3 || updates == 0 || !moves || !last.loss.is_finite() {
         return Vec::new();
     }
-    let moved = history::usual_ratio(run).filter(|ratio| *ratio > 0.0);
+    let moved = history::ratio_since(run, last.at.update - updates);
+    // weights that hardly move, at the end of a schedule or of a fit, leave a loss where it is
+    if moved.is_some_and(|ratio| ratio < MOVING) {
+        return Vec::new();
+    }
     let mut finding = rule.finding().at("valid.loss").weigh(Severity::Error, 0.95).evidence(format!(
         "the last {} evaluations, over {updates} updates, all have a loss of {}",
         same.len(),

@@ -68,6 +68,14 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         !Patterns::new(std::slice::from_ref(pattern), "model.freeze")
             .is_ok_and(|one| one.first(name).is_some())
     });
+    // where all started random there is nothing to keep
+    if !reading::pretrained(plan) {
+        let patch = match &model.train {
+            Some(_) => ("model.train", json!(null)),
+            None => ("model.freeze", json!([])),
+        };
+        return vec![finding.fix("train everything", [patch])];
+    }
     vec![match &model.train {
         Some(train) => {
             let train: Vec<String> = train.iter().cloned().chain([format!("{part}.*")]).collect();

@@ -66,7 +66,8 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     // the rate of later updates is higher where it warms up, and is not seen
     let ratio = view.ratio()?;
     let rises = view.rises();
-    let fails = signs::own_fails(view).is_some_and(|left| left > 0.5);
+    // a slow rate leaves much of the loss as well, but less of it from update to update
+    let fails = signs::own_fails(view).is_some_and(|left| left > 0.9);
     let product = view.probes.curvature.filter(|_| !view.adaptive()).map(|curvature| view.lr() * curvature);
     // momentum m moves the edge from 2 to 2 (1 + m)
     let edge = 2.0 * (1.0 + view.momentum());
