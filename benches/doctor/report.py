@@ -93,7 +93,7 @@ def family_line(family, rows):
         share(sum(j["rank"] == 0 for j in judged), len(rows)),
         share(sum(j["rank"] in (0, 1) for j in judged), len(rows)),
         share(sum(bool(t.get("repaired") and t["repaired"]["reached"]) for t in curable), len(curable)),
-        share(sum(j["phase"] in ("static", "probe") for j in judged), len(rows)) + " ",
+        share(sum(j["before"] for j in judged), len(rows)) + " ",
     ]
     return f"{family:15} {len(rows):4}  " + " ".join(f"{part:14}" for part in parts) + (f" {statistics.median(seconds):.1f}" if seconds else " -")
 
@@ -102,7 +102,7 @@ def misses(measured):
     """What the writers of rules need: faults not seen, wrong categories, cures that fail, false alarms, each with the codes."""
     faults = [told for told in measured if told["kind"] == "fault"]
     sections = {
-        "NOT DETECTED": [(t, f"figure {t['figure']}, refused: {t['judged']['refused']}; symptoms/others {t['judged']['alarms']}") for t in faults if not t["judged"]["detected"]],
+        "NOT DETECTED": [(t, f"figure {t['figure']}; symptoms {t['judged']['alarms']}") for t in faults if not t["judged"]["detected"]],
         "RIGHT CATEGORY NOT AMONG THE TOP TWO": [(t, f"true {t['categories']}, told {t['judged']['order']} by {t['judged']['codes']}") for t in faults if t["judged"]["detected"] and t["judged"]["rank"] not in (0, 1)],
         "RIGHT CATEGORY ONLY SECOND": [(t, f"true {t['categories']}, told {t['judged']['order']} by {t['judged']['codes']}") for t in faults if t["judged"]["rank"] == 1],
         "FIX DOES NOT RESTORE": [(t, f"{t['judged']['codes'][0]} {t['judged']['patch']} -> {(t.get('repaired') or {}).get('figure')} of {t['least']} {(t.get('repaired') or {}).get('error', 'no patch')[:200]!r}") for t in faults if t["fix"] and t["judged"]["detected"] and not (t.get("repaired") or {}).get("reached")],

@@ -79,16 +79,30 @@ def one(work, case, kind, seed, train_only):
 
 
 def repaired(work, case, made, path, seed, patch):
-    """Trains again with the patch: values by `--set`; keys that it takes out are taken out of a copy of the recipe."""
+    """Trains again with the patch of the first finding; where several faults are planted, as many times, asking in between."""
+    merged, told = {}, {}
+    for round in range(1, case["planted"] + 1):
+        merged |= patch
+        try:
+            last = trained_with(work, case, made, path, seed, merged, look=round < case["planted"])
+        except (KeyError, IndexError, AttributeError, TypeError) as error:
+            return {"reached": False, "figure": None, "error": f"the patch can't be applied: {error!r}", "patch": merged}
+        told = {"reached": reached(last, case), "figure": last["figure"], "error": last["error"] if last["code"] else "", "patch": dict(merged)}
+        if told["reached"] or round == case["planted"] or last["outcome"] is None:
+            break
+        patch = judge.judge([work.doctor(last["run"])], case["categories"], 0)["patch"]
+        if not patch:
+            break
+    return told
+
+
+def trained_with(work, case, made, path, seed, patch, look):
+    """Values go by `--set`; keys that a patch takes out are taken out of a copy of the recipe."""
     gone = {key: None for key, item in patch.items() if item is None}
     if gone:
-        try:
-            path = work.write(case["id"] + "-patched", cases.changed(made, gone), seed)
-        except (KeyError, IndexError, AttributeError) as error:
-            return {"reached": False, "figure": None, "error": f"the patch can't be applied: {error!r}"}
+        path = work.write(case["id"] + "-patched", cases.changed(made, gone), seed)
     sets = tuple(f"{key}={value(item)}" for key, item in sorted(patch.items()) if item is not None)
-    trained = work.train(path, case["metric"], sets, look=False)
-    return {"reached": reached(trained, case), "figure": trained["figure"], "error": trained["error"] if trained["code"] else ""}
+    return work.train(path, case["metric"], sets, look)
 
 
 def keep(measured, given):
