@@ -12,8 +12,8 @@ DEEP = "32 relu 32 relu 32 relu 32 relu 32 relu 32 relu classes"
 # name: the recipe, the metric that judges it, and what it must reach
 BASES = {
     "xor": (recipe("xor", "4 tanh 1", loss="bce", optim=("Adam", 0.05), batch=4, epochs=500, init="xavier_normal"), "accuracy", 1.0),
-    "quad": (recipe("quad", "50 relu 30 relu targets", **REG, epochs=300, data__scale="standardize", data__scale_target="standardize"), "r2", 0.97),
-    "quartic": (recipe("quartic", "50 sigmoid 50 elu targets", **REG, optim=("Adam", 0.001), batch=400, epochs=1000, init="xavier_normal", data__scale="standardize", data__scale_target="standardize"), "r2", 0.97),
+    "quad": (recipe("quad", "50 relu 30 relu targets", **REG, optim=("SGD", 0.03), epochs=300, data__scale="standardize", data__scale_target="standardize"), "r2", 0.93),
+    "quartic": (recipe("quartic", "50 sigmoid 50 elu targets", **REG, optim=("Adam", 0.003), batch=400, epochs=600, init="xavier_normal", data__scale="standardize", data__scale_target="standardize"), "r2", 0.93),
     "square": (recipe("square", "5 sigmoid targets", **REG, optim=("SGD", 0.01), batch=21, epochs=1000, init="xavier_normal"), "r2", 0.75),
     "negative": (recipe("negative", "4 relu targets", **REG, optim=("SGD", 0.05), batch=10, epochs=300), "r2", 0.6),
     "iris": (recipe("iris", "8 relu classes", optim=("Adam", 0.005), batch=5, epochs=40, data__scale="standardize"), "accuracy", 0.95),
@@ -30,20 +30,24 @@ BASES = {
     "line": (recipe("line", "targets", **REG, optim=("SGD", 0.01), batch=8, epochs=400), "r2", 0.95),
     "long-line": (recipe("long-line", "targets", **REG, batch=100, epochs=100, data__scale="standardize", data__scale_target="standardize"), "r2", 0.95),
     "four": (recipe("four", "targets", **REG, optim=("SGD", 0.01), batch=4, epochs=2000), "r2", 0.95),
-    "wide": (recipe("wide", "targets", **REG, optim=("RMSprop", 0.01), epochs=30, data__scale="standardize", data__scale_target="standardize"), "r2", 0.9),
+    "wide": (recipe("wide", "targets", **REG, optim=("Adam", 0.01), epochs=30, data__scale="standardize", data__scale_target="standardize"), "r2", 0.9),
     "pairs": (recipe("pairs", "8 relu 1", loss="bce", optim=("Adam", 0.01), epochs=20), "accuracy", 0.97),
     "rings": (recipe("rings", "32 relu 32 relu 1", loss="bce", optim=("Adam", 0.005), epochs=20), "accuracy", 0.95),
     "uneven": (recipe("uneven", "16 relu classes", optim=("Adam", 0.003), epochs=15, loss__class_weights="balanced"), "balanced", 0.85),
     "bits": (recipe("bits", "32 relu 32 relu targets", **REG, optim=("Adam", 0.005), batch=32, epochs=60), "r2", 0.9),
-    "autoencoder": (recipe("autoencoder", "32 relu targets", **REG, optim=("Adam", 0.003), epochs=30, model__output="sigmoid"), "r2", 0.6),
-    "autoencoder-standard": (recipe("autoencoder-standard", "32 relu targets", **REG, optim=("Adam", 0.003), epochs=30), "r2", 0.45),
+    "autoencoder": (recipe("autoencoder", "32 relu targets", **REG, optim=("Adam", 0.003), epochs=30, model__output="sigmoid"), "r2", 0.5),
+    "autoencoder-standard": (recipe("autoencoder-standard", "32 relu targets", **REG, optim=("Adam", 0.003), epochs=30), "r2", 0.7),
 }
 
 
-def case(name, base, categories, delta, fix=True, seen="target"):
-    """One fault. `seen` says what shows it: `target`, the missed target; `given`, that it is there by construction."""
-    made, metric, least = BASES[base]
-    return {"id": name, "base": base, "categories": categories.split(), "delta": delta, "fix": fix, "seen": seen, "recipe": made, "metric": metric, "least": least}
+def case(name, base, categories, delta, fix=True, seen="target", least=None, planted=1):
+    """One fault. `seen` says what shows it: `target`, the missed target; `given`, that it is there by construction.
+
+    `planted` is how many faults it is really: so many cures may be needed, one after the other.
+    """
+    made, metric, target = BASES[base]
+    least = target if least is None else least
+    return {"id": name, "base": base, "categories": categories.split(), "delta": delta, "fix": fix, "seen": seen, "recipe": made, "metric": metric, "least": least, "planted": planted}
 
 
 SIGMOIDS = "32 sigmoid " * 6 + "classes"
@@ -59,10 +63,10 @@ FAULTS = [
     case("O18-mse-on-softmax", "digits", "loss output optimizer", {"model.output": "softmax", "loss.type": "mse"}),
     case("O20-sigmoid-signed-targets", "cars-signed", "output data", {"model.output": "sigmoid"}),
     case("O21-tanh-targets-47", "cars", "output data", {"model.output": "tanh", "data.scale_target": "none"}),
-    case("O22-log-of-logits", "digits", "loss output", {"model.layers": "512 sigmoid classes", "model.init": {"weights": "normal", "std": 1.0, "bias": 0.0}, "optim.lr": 0.05, "loss.input": "probabilities"}),
-    case("O15-logits-as-probabilities", "digits-cnn", "loss output data regularization", {"loss.input": "probabilities", "data.set": "digits-raw"}),
+    case("O22-log-of-logits", "digits", "loss output", {"model.layers": "512 sigmoid classes", "model.init": {"weights": "normal", "std": 1.0, "bias": 0.0}, "optim.lr": 0.05, "loss.input": "probabilities"}, planted=2),
+    case("O15-logits-as-probabilities", "digits-cnn", "loss output data regularization", {"loss.input": "probabilities", "data.set": "digits-raw"}, planted=2),
     case("X33-sigmoid-standardised-picture", "autoencoder-standard", "output data", {"model.output": "sigmoid"}),
-    case("R09-mae-and-slow", "xor", "optimizer loss", {"model.layers": "4 sigmoid 1", "model.output": "sigmoid", "loss.type": "mae", "optim.type": "SGD", "optim.lr": 0.05, "optim.momentum": 0.11}),
+    case("R09-mae-and-slow", "xor", "optimizer loss", {"model.layers": "4 sigmoid 1", "model.output": "sigmoid", "loss.type": "mae", "optim.type": "SGD", "optim.lr": 0.05, "optim.momentum": 0.11}, planted=2),
     case("L03-mae-on-classes", "digits", "loss output", {"loss.type": "mae", "model.output": "softmax"}),
     case("L01-sum", "digits", "loss optimizer", {"loss.reduction": "sum"}),
     case("L01-sum-wide", "digits", "loss optimizer", {"model.layers": "256 relu 256 relu classes", "loss.reduction": "sum", "train.batch_size": 100}),
@@ -72,15 +76,16 @@ FAULTS = [
     case("L17-class-weight-zero", "digits", "loss", {"loss.class_weights": [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]}),
     # optimizer
     case("R02-rate-above-curvature", "line", "optimizer data", {"optim.lr": 0.1}),
-    case("R03-raw-line", "long-line", "optimizer data", {"optim.lr": 0.5, "data.scale": "none", "data.scale_target": "none"}),
+    case("R03-raw-line", "long-line", "optimizer data", {"optim.lr": 0.5, "data.scale": "none", "data.scale_target": "none"}, planted=2),
     case("R04-rate-2", "digits", "optimizer", {"optim.lr": 2.0}),
     case("R05-adam-1", "digits-adam", "optimizer", {"optim.lr": 1.0}),
+    case("R05-adam-.1", "digits-adam", "optimizer", {"optim.lr": 0.1, "train.epochs": 10}),
     case("R06-momentum-.99", "digits", "optimizer", {"optim.momentum": 0.99, "optim.lr": 0.2}),
     case("R07-rate-1e-4", "digits", "optimizer", {"optim.lr": 1e-4}),
     case("R07-adam-1e-6", "digits-adam", "optimizer", {"optim.lr": 1e-6}),
     case("R08-too-few-updates", "digits", "optimizer loop", {"train.batch_size": 1500, "optim.lr": 0.01, "optim.momentum": 0.9, "train.epochs": 5}),
     case("R08-accumulated-away", "digits", "optimizer loop", {"train.grad_accum": 47, "optim.lr": 0.05}),
-    case("R10-slow-rmsprop", "wide", "optimizer data", {"optim.lr": 1e-4}),
+    case("R10-slow-rmsprop", "wide", "optimizer data", {"optim.type": "RMSprop", "optim.lr": 1e-4}),
     case("R11-high-on-table", "cars-sgd", "optimizer", {"optim.lr": 1.0}),
     case("R11-low-on-table", "cars-sgd", "optimizer", {"optim.lr": 2e-5}),
     case("R16-eps-1", "digits-adam", "optimizer", {"optim.eps": 1.0}),
@@ -96,7 +101,7 @@ FAULTS = [
     case("S05-linear-to-zero-early", "cars-sgd", "schedule", {"schedule": {"type": "LinearLR", "start_factor": 1.0, "end_factor": 0.0, "total_iters": 5, "unit": "step"}}),
     case("S07-one-cycle-too-high", "digits", "optimizer schedule", {"schedule": {"type": "OneCycleLR", "max_lr": 6.0, "unit": "step"}}),
     case("S08-stops-at-once", "digits-hard", "schedule loop", {"train.early_stopping": {"patience": 0, "min_delta": 0.2}}),
-    case("S09-plateau-at-once", "cars-sgd", "schedule", {"schedule": {"type": "ReduceLROnPlateau", "patience": 0, "threshold": 0.9, "factor": 0.01, "unit": "epoch"}}),
+    case("S09-plateau-at-once", "cars", "schedule", {"schedule": {"type": "ReduceLROnPlateau", "patience": 0, "threshold": 0.9, "factor": 0.01, "unit": "epoch"}}),
     # init and activation
     case("I02-constant", "digits", "init", {"model.init": {"weights": "constant", "value": 0.01, "bias": 0.0}}),
     case("I01-zeros", "digits", "init", {"model.init": {"weights": "zeros", "bias": 0.0}}),
@@ -107,7 +112,7 @@ FAULTS = [
     case("I05-normal-1-conv", "digits-cnn", "init", {"model.init": {"weights": "normal", "std": 1.0, "bias": 0.0}}),
     case("A01-six-sigmoids", "digits-deep", "activation init", {"model.layers": SIGMOIDS, "model.init.weights": "xavier_normal"}),
     case("A02-eight-tanh-small", "digits-deep", "init activation", {"model.layers": "32 tanh " * 8 + "classes", "model.init": {"weights": "normal", "std": 0.02, "bias": 0.0}}),
-    case("A03-sigmoid-bits", "bits", "activation optimizer", {"model.layers": "8 sigmoid 8 sigmoid 8 sigmoid targets", "model.output": "sigmoid", "model.init": {"weights": "normal", "std": 0.05, "bias": 0.0}, "optim.type": "SGD", "optim.lr": 0.01, "train.batch_size": 50}),
+    case("A03-sigmoid-bits", "bits", "activation optimizer", {"model.layers": "8 sigmoid 8 sigmoid 8 sigmoid targets", "model.output": "sigmoid", "model.init": {"weights": "normal", "std": 0.05, "bias": 0.0}, "optim.type": "SGD", "optim.lr": 0.01, "train.batch_size": 50}, planted=2),
     case("A04-no-activation", "rings", "activation", {"model.layers": "32 identity 32 identity 1"}),
     case("A05-softmax-inside", "digits-deep", "activation", {"model.layers": "32 softmax 32 softmax 32 softmax classes"}),
     # normalisation and regularisation
@@ -115,7 +120,7 @@ FAULTS = [
     case("N04-norm-before-output", "cars-signed", "normalization output", {"model.layers": "64 relu targets ln"}),
     case("D01-dropout-.9", "digits-hard", "regularization", {"model.layers": "128 relu d.9 128 relu d.9 classes"}),
     case("D02-dropout-input", "cars-sgd", "regularization", {"model.layers": "d.8 64 relu d.8 64 relu d.8 targets"}),
-    case("L14-dropout-and-l2", "digits-hard", "regularization optimizer", {"model.layers": "128 relu d.5 128 relu d.5 classes", "optim.type": "SGD", "optim.lr": 0.1, "optim.weight_decay": 0.1}),
+    case("L14-dropout-and-l2", "digits-hard", "regularization optimizer", {"model.layers": "128 relu d.5 128 relu d.5 classes", "optim.type": "SGD", "optim.lr": 0.1, "optim.weight_decay": 0.1}, planted=2),
     # data and labels
     case("X01-raw-pictures", "digits", "data", {"data.set": "digits-raw"}),
     case("X02-raw-pictures-deep", "digits-deep", "data", {"data.set": "digits-raw"}),
@@ -123,27 +128,27 @@ FAULTS = [
     case("X04-raw-columns", "wide", "data", {"data.scale": "none", "optim.type": "SGD", "optim.lr": 0.05}),
     case("X05-large-targets", "cars-large", "data", {"data.scale_target": "none"}),
     case("X06-raw-quartic", "quartic", "data", {"data.scale": "none", "data.scale_target": "none"}),
-    case("X08-raw-and-few-updates", "digits-cnn", "data optimizer", {"data.set": "digits-raw", "train.batch_size": 750}),
+    case("X08-raw-and-few-updates", "digits-cnn", "data optimizer", {"data.set": "digits-raw", "train.batch_size": 750}, planted=2),
     case("X09-scaled-twice", "digits", "data", {"data.set": "digits-tiny"}),
-    case("X10-valid-not-scaled", "digits", "data", {"data.set": "digits-valid-raw"}, fix=False),
+    case("X10-valid-inverted", "digits", "data evaluation", {"data.set": "digits-valid-inverted"}, fix=False),
     case("X11-labels-divided", "digits", "labels data", {"data.set": "digits-labels-divided"}, fix=False),
     case("X12-misaligned", "digits", "labels data", {"data.set": "digits-misaligned"}, fix=False),
     case("X12-misaligned-long", "digits", "labels data", {"data.set": "digits-misaligned", "train.epochs": 20}, fix=False),
-    case("X13-labels-half-wrong", "digits-hard", "labels data regularization", {"data.set": "digits-noise50", "train.epochs": 60, "model.layers": "512 relu classes"}, fix=False),
+    case("X13-labels-half-wrong", "digits-adam", "labels data regularization", {"data.set": "digits-noise50", "train.epochs": 20, "model.layers": "256 relu classes"}, fix=False),
     case("X14-too-few-outputs", "digits", "labels output", {"model.layers": "64 relu 9"}),
-    case("X15-contradicting", "digits-adam", "labels data regularization", {"data.set": "digits-twice", "train.epochs": 40}, fix=False),
+    case("X15-contradicting", "digits-adam", "labels data regularization", {"data.set": "digits-twice", "train.epochs": 15}, fix=False),
     case("X21-nan-cell", "digits", "data", {"data.set": "digits-nan", "data.on_error": "keep"}),
     case("X23-leak", "digits-hard", "data evaluation", {"data.set": "digits-leaked"}, fix=False, seen="given"),
     case("X24-sorted", "digits", "data loop", {"data.set": "digits-sorted", "train.shuffle": False}),
     case("A03-targets-unrelated", "bits", "labels data", {"data.set": "bits-shuffled", "train.epochs": 40}, fix=False),
-    case("E02-uneven", "uneven", "data evaluation loss labels", {"data.set": "uneven-slight", "loss.class_weights": "none"}),
+    case("E02-uneven", "uneven", "data evaluation loss labels", {"data.set": "uneven-slight", "loss.class_weights": "none"}, least=0.68),
     # loop, parts that are not trained
     case("P03-clip-.01", "digits", "loop optimizer", {"train.clip_grad_norm": 0.01}),
     case("P03-clip-1e-4-table", "cars-sgd", "loop optimizer", {"train.clip_grad_norm": 1e-4}),
     case("P06-hidden-frozen", "digits-deep", "finetune optimizer", {"model.train": ["12.bias"]}),
     case("P06-head-frozen", "digits-cnn", "finetune optimizer init", {"model.freeze": ["*.weight"]}),
     case("P13-average-too-slow", "digits", "loop evaluation optimizer", {"train.ema": {"decay": 0.9999}}),
-    case("F15-over-fit", "digits-hard", "regularization data", {"data.set": "digits-few", "model.layers": "512 relu 512 relu classes", "train.epochs": 60}),
+    case("F15-over-fit", "digits-hard", "regularization data", {"data.set": "digits-few", "model.layers": "512 relu 512 relu classes", "train.epochs": 60}, fix=False, seen="given"),
 ]
 
 

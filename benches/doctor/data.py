@@ -133,8 +133,8 @@ def makers():
         return np.r_[tx, tx], np.r_[ty, (ty + rng.integers(1, 10, len(ty))) % 10], vx, vy
 
     def otherwise(rng, tx, ty, vx, vy):
-        """Validation rows of another size than the training rows."""
-        return tx, ty, vx * 255, vy
+        """Validation pictures white on black, training pictures black on white."""
+        return tx, ty, 1 - vx, vy
 
     def quad(rng):
         x = np.arange(50) / 10
@@ -190,7 +190,7 @@ def makers():
         "digits-labels-divided": pictures(change=divided),
         "digits-leaked": pictures(train=300, shift=4, grain=0.45, change=leaked),
         "digits-twice": pictures(train=750, change=contradicting),
-        "digits-valid-raw": pictures(change=otherwise),
+        "digits-valid-inverted": pictures(change=otherwise),
         "cars": both(lambda rng: (*cars(rng, 392), 300)),
         "cars-signed": both(lambda rng: (lambda x, y: (x, (y - 28) / 19, 300))(*cars(rng, 392))),
         "cars-large": both(lambda rng: (lambda x, y: (x, y * 1e7, 300))(*cars(rng, 392))),

@@ -19,6 +19,7 @@ def line(told):
 
 def move_harmless(measured):
     """A fault that reaches its target with any seed is none; a healthy run that does not reach it is dropped."""
+    measured = [dict(told) for told in measured]
     harmless = {told["id"] for told in measured if told["kind"] == "fault" and told["seen"] == "target" and told["reached"]}
     for told in measured:
         if told["kind"] == "fault" and told["id"] in harmless:
@@ -62,6 +63,7 @@ def tables(measured, given, version):
         "",
         f"false alarms on healthy runs            {share(sum(bool(alarm(t)) for t in strict), len(strict))}",
         f"errors on faults that easy data mask    {share(sum(bool(alarm(t)) for t in masked), len(masked))}",
+        f"recipes that gave no run                {sum(told['kind'] == 'refused' for told in measured)}: {', '.join(sorted({t['id'] for t in measured if t['kind'] == 'refused'})) or 'none'}",
         f"healthy recipes dropped, target missed  {sum(told['kind'] == 'dropped' for told in measured)}",
         f"faults that did no harm, moved          {len(moved)}: {', '.join(moved) or 'none'}",
         "",
@@ -91,7 +93,7 @@ def family_line(family, rows):
         share(sum(j["rank"] == 0 for j in judged), len(rows)),
         share(sum(j["rank"] in (0, 1) for j in judged), len(rows)),
         share(sum(bool(t.get("repaired") and t["repaired"]["reached"]) for t in curable), len(curable)),
-        share(sum(j["phase"] in ("static", "probe") for j in judged), len(rows)) + " ",
+        share(sum(j["before"] for j in judged), len(rows)) + " ",
     ]
     return f"{family:15} {len(rows):4}  " + " ".join(f"{part:14}" for part in parts) + (f" {statistics.median(seconds):.1f}" if seconds else " -")
 
@@ -100,11 +102,13 @@ def misses(measured):
     """What the writers of rules need: faults not seen, wrong categories, cures that fail, false alarms, each with the codes."""
     faults = [told for told in measured if told["kind"] == "fault"]
     sections = {
-        "NOT DETECTED": [(t, f"figure {t['figure']}, refused: {t['judged']['refused']}; symptoms/others {t['judged']['alarms']}") for t in faults if not t["judged"]["detected"]],
+        "NOT DETECTED": [(t, f"figure {t['figure']}; symptoms {t['judged']['alarms']}") for t in faults if not t["judged"]["detected"]],
         "RIGHT CATEGORY NOT AMONG THE TOP TWO": [(t, f"true {t['categories']}, told {t['judged']['order']} by {t['judged']['codes']}") for t in faults if t["judged"]["detected"] and t["judged"]["rank"] not in (0, 1)],
         "RIGHT CATEGORY ONLY SECOND": [(t, f"true {t['categories']}, told {t['judged']['order']} by {t['judged']['codes']}") for t in faults if t["judged"]["rank"] == 1],
         "FIX DOES NOT RESTORE": [(t, f"{t['judged']['codes'][0]} {t['judged']['patch']} -> {(t.get('repaired') or {}).get('figure')} of {t['least']} {(t.get('repaired') or {}).get('error', 'no patch')[:200]!r}") for t in faults if t["fix"] and t["judged"]["detected"] and not (t.get("repaired") or {}).get("reached")],
         "FALSE ALARMS (healthy)": [(t, f"figure {t['figure']:.3f}: {t['judged']['alarms']}") for t in measured if t["kind"] == "healthy" and alarm(t)],
+        "DOCTOR REFUSED, OR DID NOT ANSWER": [(t, str([v.get("error", "")[:300] for v in t["verdicts"] if v["status"] == "refused"])) for t in measured if any(v["status"] == "refused" for v in t["verdicts"])],
+        "NO RUN: refused by the program, or its own fault (not counted)": [(t, t["train_error"][:300].replace("\n", " ")) for t in measured if t["kind"] == "refused"],
         "NO HARM WITH SOME SEEDS (not counted)": [(t, f"figure {t['figure']} of {t['least']}") for t in measured if t["kind"] == "mixed"],
         "DROPPED (healthy recipe that misses its target)": [(t, f"figure {t['figure']} of {t['least']} {t['train_error'][:200]!r}") for t in measured if t["kind"] == "dropped"],
     }

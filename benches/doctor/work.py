@@ -14,10 +14,10 @@ import recipe as recipes
 class Work:
     """Where things are. Trainings are kept by recipe and engine, so that a second bench only asks the doctor again."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, reuse=False):
         self.binary, self.folder = binary, folder
         engine = binary.with_name("luthier-engine").stat()
-        self.mark = f"{engine.st_size}-{engine.st_mtime_ns}"
+        self.mark = "any" if reuse else f"{engine.st_size}-{engine.st_mtime_ns}"
         for name in ("data", "recipes", "runs"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NO_COLOR": "1"}
@@ -55,7 +55,8 @@ class Work:
             run.mkdir(exist_ok=True)
             told.write_text(json.dumps({"code": code, "error": err[-600:], "seconds": seconds}))
         kept = json.loads(told.read_text())
-        return {**kept, "run": run, "figure": figure(run, metric)}
+        over = [e["outcome"] for e in lines(run / "metrics.jsonl") if e.get("event") == "end"]
+        return {**kept, "run": run, "outcome": over[-1] if over else None, "figure": figure(run, metric)}
 
     def doctor(self, subject):
         """The verdict, or what it said instead; with the seconds it took."""
@@ -85,7 +86,7 @@ def figure(run, metric):
     """The last figure of the validation split; None where there is none or it is not finite."""
     evals = [e for e in lines(run / "metrics.jsonl") if e.get("event") == "eval" and e.get("split") == "valid"]
     ends = [e for e in lines(run / "metrics.jsonl") if e.get("event") == "end"]
-    if not evals or (ends and ends[-1].get("outcome") != "finished" and ends[-1].get("outcome") != "early-stopped"):
+    if not evals or not ends or ends[-1]["outcome"] not in ("finished", "stopped"):
         return None
     last = evals[-1]
     if metric == "balanced":
