@@ -7,11 +7,11 @@ const COUNT: i64 = 200_001;
 
 fn drawn(kind: Kind, seed: u64) -> Tensor {
     manual_seed(seed);
-    dropout(&Tensor::ones([COUNT], (kind, Device::Cpu)), 0.1).unwrap()
+    dropout(&Tensor::ones([COUNT], (kind, Device::Cpu)), 0.1).expect("it is of floats")
 }
 
 fn number(x: &Tensor) -> f64 {
-    f64::try_from(x.to_kind(Kind::Double)).unwrap()
+    f64::try_from(x.to_kind(Kind::Double)).expect("it is one number")
 }
 
 #[test]

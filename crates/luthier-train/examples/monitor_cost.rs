@@ -1,6 +1,7 @@
 //! What `train.monitor` costs: the same run with and without it, in turn, and how long the updates took.
 //!
 //!     cargo run --release -p luthier-train --example monitor_cost [ROUNDS]
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
