@@ -64,7 +64,8 @@ fn without_a_validation_split_some_of_the_training_samples_are_held_out() {
 #[test]
 fn a_long_recipe_is_cut_to_its_budget() {
     let found = tried(&["train.epochs=3000"], &[("optim.lr", json!(0.001))], 2, 6);
-    assert!(found.seconds < 8.0, "{}", found.seconds);
+    // the update that is under way when the time is over may be a slow one
+    assert!(found.seconds < 12.0, "{}", found.seconds);
     assert!(!found.whole);
     assert!(found.before.iter().all(|arm| arm.updates < 24_000));
 }
