@@ -46,6 +46,9 @@ pub static RULE: Rule = Rule {
     look,
 };
 
+/// Updates in which not even a healthy rate gets a small network anywhere: the digits of the bench need about 40.
+const HARDLY_ANY: u64 = 20;
+
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan.filter(|plan| !reading::pretrained(plan)) else { return Vec::new() };
     let updates = plan.length.updates;
@@ -57,6 +60,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     } else {
         updates <= 200 && peak <= 0.01
     };
+    // whatever the rate is: that often, a network of random weights learns nothing
+    let few = few || updates <= HARDLY_ANY;
     // a schedule that ends the rate is told by its own rules
     if !few || factors < 0.1 * updates as f64 {
         return Vec::new();
@@ -74,7 +79,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "the weights cannot have moved far from where they were drawn when the run ends",
             "the loss has stopped falling long before the end",
         );
-    vec![if smaller < batch {
+    vec![if plan.recipe.train.grad_accum > 1 {
+        finding.fix("an update for every batch", [("train.grad_accum", json!(1))])
+    } else if smaller < batch {
         finding.fix("smaller batches, so that there are more updates", [("train.batch_size", json!(smaller))])
     } else {
         let epochs = plan.length.epochs.saturating_mul(1000_u64.div_ceil(updates.max(1)));
@@ -96,6 +103,8 @@ mod tests {
             severity(&RULE, TABLE, &["train.epochs=1", "optim.lr=0.01"], &world),
             Some(Severity::Warning)
         );
+        let accumulated = ["optim.lr=0.1", "train.epochs=4", "train.grad_accum=100"];
+        assert_eq!(severity(&RULE, TABLE, &accumulated, &world), Some(Severity::Warning));
         assert_eq!(severity(&RULE, TABLE, &[], &world), None);
         assert_eq!(severity(&RULE, NUMBERS, &[], &world), None);
         assert_eq!(

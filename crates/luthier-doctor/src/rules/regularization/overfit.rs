@@ -44,6 +44,11 @@ pub static RULE: Rule = Rule {
     look,
 };
 
+/// A training loss below this share of that of guessing is of samples known by heart.
+const HEART: f64 = 0.02;
+/// A validation loss above this share of it is hardly better than guessing.
+const CHANCE: f64 = 0.8;
+
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(run) = facts.run else { return Vec::new() };
     let evals = history::valid(&run.metrics);
@@ -64,6 +69,11 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     // of a regression the loss is what counts
     let classes = history::classifies(run);
     let falls = !classes || best - end > 2.0 * history::share_error(best, last.count);
+    // all of the training samples are known, and next to nothing of the others: it never was better
+    let hollow = history::chance(facts).is_some_and(|chance| {
+        now.loss < HEART * chance && last.loss.min(before.loss) > CHANCE * chance && classes
+    });
+    let falls = falls || hollow;
     let (severity, confidence) = if falls { (Severity::Warning, 0.8) } else { (Severity::Info, 0.6) };
     let (meaning, refute) = if falls {
         (
