@@ -28,7 +28,7 @@ def traps():
         of("K4-batches-of-1", "digits", {"train.batch_size": 1, "optim.lr": 0.02, "train.epochs": 2}),
         of("K5-label-noise-20", "digits", {"data.set": "digits-noise20", "train.epochs": 5}, 0.9),
         of("K6-over-confident", "uneven", {"model.layers": "64 relu 64 relu classes", "train.epochs": 30}, 0.75),
-        of("K7-frozen-first-layer", "digits", {"model.freeze": ["0.*"], "model.layers": "256 relu classes"}, 0.9),
+        of("K7-frozen-first-layer", "digits", {"model.freeze": ["0.*"], "model.layers": "256 relu classes"}, 0.9, warned=True),
         of("K10-warm-up-from-0", "digits", {"schedule": {"type": "constant", "unit": "step", "warmup": {"steps": 20, "start": 0.0}}}),
         of("K12-one-epoch", "digits", {"train.epochs": 1}, 0.7),
         of("P18-tail-of-updates", "digits", {"train.grad_accum": 8, "train.epochs": 16, "optim.lr": 0.2}),

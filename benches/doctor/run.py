@@ -105,12 +105,13 @@ def trained_with(work, case, made, path, seed, patch, look):
     return work.train(path, case["metric"], sets, look)
 
 
-def keep(measured, given):
+def keep(measured, given, version):
     """Writes down what there is so far."""
     measured = report.move_harmless(measured)
     (given.work / "doctor.json").write_text(json.dumps(measured, indent=1))
     if not given.train_only:
         (given.work / "misses.txt").write_text(report.misses(measured))
+        (given.work / "doctor.txt").write_text(report.tables(measured, given, version))
     return measured
 
 
@@ -119,6 +120,7 @@ def main():
     if not given.binary.exists():
         sys.exit(f"there is no program at {given.binary}: `make build`, or name it with --binary")
     work = Work(given.binary.resolve(), given.work, given.reuse)
+    version = work.call("--version")[1].strip()
     seeds = range(SEED, SEED + given.seeds)
     jobs = [(case, "fault", seed) for case in cases.FAULTS for seed in seeds]
     jobs += [(case, "healthy", seed) for case in healthy.bases() + healthy.traps() for seed in seeds]
@@ -130,11 +132,11 @@ def main():
             measured.append(told)
             print(report.line(told), file=sys.stderr, flush=True)
             if len(measured) % 20 == 0:
-                keep(measured, given)
-    measured = keep(measured, given)
+                keep(measured, given, version)
+    keep(measured, given, version)
     if given.train_only:
         return
-    text = report.tables(measured, given, work.call("--version")[1].strip())
+    text = (given.work / "doctor.txt").read_text()
     print(text)
     if not given.only:
         (given.results / f"{datetime.date.today()}-doctor.txt").write_text(text)

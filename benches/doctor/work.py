@@ -44,7 +44,7 @@ class Work:
         asked = f"{self.mark}\n{path.read_text()}\n{sets}"
         run = self.folder / "runs" / f"{path.stem}-{hashlib.sha256(asked.encode()).hexdigest()[:10]}"
         told = run / "bench.json"
-        if not told.exists():
+        if not told.exists() or not any(e.get("event") == "end" for e in lines(run / "metrics.jsonl")):
             shutil.rmtree(run, ignore_errors=True)
             args = [part for item in sets for part in ("--set", item)]
             code, _, err, seconds = self.call("train", str(path), "--out", str(run), "-q", *args)
