@@ -8,6 +8,7 @@ mod explains;
 mod facts;
 mod finding;
 mod history;
+mod outcome;
 pub mod patch;
 mod rank;
 mod reading;

@@ -1,7 +1,7 @@
 //! What several rules read off a plan.
 
 use luthier_plan::{FeatureKind, Plan, Role, TensorPlan};
-use luthier_recipe::{Layer, LayerKind, Rule, Transform};
+use luthier_recipe::{Curve, Layer, LayerKind, Rule, Transform};
 
 /// The run starts from weights that were trained before.
 pub(crate) fn pretrained(plan: &Plan) -> bool {
@@ -98,4 +98,12 @@ pub(crate) fn is_batch_norm(plan: &Plan, tensor: &TensorPlan) -> bool {
     let own = layers.and_then(|layers| layers.get(layer.parse::<usize>().ok()?)).and_then(Layer::kind);
     let statistics = format!("{layer}.running_mean");
     own == Some(LayerKind::BatchNorm) || plan.model.tensors.iter().any(|other| other.name == statistics)
+}
+
+/// Where the recipe says the highest rate of the run.
+pub(crate) fn rate_key(plan: &Plan) -> &'static str {
+    match plan.recipe.schedule.curve {
+        Curve::OneCycleLR { max_lr: Some(_), .. } => "schedule.max_lr",
+        _ => "optim.lr",
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, Finding, Severity, explains, rules};
+use crate::{Facts, Finding, Severity, explains, outcome, rules};
 
 /// Version of [`Verdict`] as it is written down.
 const SCHEMA: u32 = 1;
@@ -42,6 +42,7 @@ pub fn judge(subject: &str, facts: &Facts) -> Verdict {
         finding.line = finding.line.or_else(|| facts.line_of(&finding.place));
     }
     explains::settle(&mut findings);
+    outcome::acquit(&mut findings, facts);
     sort(&mut findings);
     let status = status(&findings);
     let unseen = facts.run.map(|run| run.unseen.clone()).unwrap_or_default();

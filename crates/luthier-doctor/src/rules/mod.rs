@@ -24,7 +24,7 @@ mod healthy;
 #[cfg(test)]
 mod healthy_runs;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use std::sync::LazyLock;
 

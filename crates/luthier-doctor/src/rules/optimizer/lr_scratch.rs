@@ -72,7 +72,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "updates are as large as the weights, so the network is another one after each",
             "the loss falls steadily from the first updates on",
         )
-        .fix(format!("a rate of {safe}"), [("optim.lr", json!(safe))]);
+        .fix(format!("a rate of {safe}"), [(reading::rate_key(plan), json!(safe))]);
     vec![finding]
 }
 
