@@ -34,7 +34,7 @@ pub fn chart(looks: &[MonitorPoint]) -> Option<Chart> {
     let (from, to) = range(series.iter().flat_map(|series| &series.points).map(|point| point.1), 0.04)?;
     let x = Axis::round(0.0, last.update as f64, 6, Numbers::Plain);
     let y = if from > 0.0 { Axis::log(from, to) } else { Axis::round(from, to, 6, Numbers::Plain) };
-    let (x_label, y_label) = ("update".to_owned(), "moved share of the weight".to_owned());
+    let (x_label, y_label) = ("Update".to_owned(), "Share of the weight that moved".to_owned());
     Some(Chart { id: "update-ratio".into(), x_label, y_label, x, top: None, y, series, legend: true })
 }
 
