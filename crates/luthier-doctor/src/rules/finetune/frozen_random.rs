@@ -59,7 +59,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if stuck.is_empty() {
         return Vec::new();
     }
-    let most = stuck.len() * 2 >= weights.len();
+    let most = stuck.len() * 2 > weights.len();
     let (key, empty) = if plan.recipe.model.train.is_some() {
         ("model.train", json!(null))
     } else {

@@ -192,6 +192,18 @@ pub(super) fn own_learns(view: View<'_>) -> bool {
     view.probes.overfit.as_ref().is_some_and(|fit| fit.own && learned(fit))
 }
 
+/// The recipe's own optimizer and rate bring one batch at least about as far down as Adam at 1e-3.
+pub(super) fn own_is_as_good(view: View<'_>) -> bool {
+    let lowest = |fit: &FitFacts| fit.losses.iter().rev().take(5).copied().min_by(f64::total_cmp);
+    match (&view.probes.overfit_own, &view.probes.overfit) {
+        (Some(own), Some(other)) => {
+            lowest(own).zip(lowest(other)).is_some_and(|(own, other)| own <= 1.3 * other)
+        }
+        (None, Some(own)) => own.own && learned(own),
+        _ => false,
+    }
+}
+
 /// Something other than the rate makes updates large or gradients nothing, so that the rate can't be judged.
 pub(super) fn not_the_rate(view: View<'_>) -> bool {
     // behind a normalisation huge inputs do nothing, and what divides by the gradient's size does not see a sum

@@ -92,6 +92,9 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     } else {
         return None;
     };
+    // losses that rise at first and settle: small updates that bounce to a flatter place, and learn the batch from there
+    let settles = !exact && ratio <= FAR && signs::own_is_as_good(view);
+    let (severity, sure) = if settles { (Severity::Info, 0.5) } else { (severity, sure) };
     let mut finding = rule
         .finding()
         .at("optim.lr")
