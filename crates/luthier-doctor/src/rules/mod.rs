@@ -85,6 +85,7 @@ static STATIC: &[&Rule] = &[
     &schedule::gone::RULE,
     &schedule::early_stopping::RULE,
     &schedule::plateau::RULE,
+    &schedule::plateau_hasty::RULE,
     &training::clip::RULE,
     &training::accumulation_tail::RULE,
     &training::batch_scaling::RULE,
