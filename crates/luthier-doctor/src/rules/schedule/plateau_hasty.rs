@@ -55,7 +55,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let blind = threshold >= MUCH;
-    if !blind && !(patience == 0 && factor <= DEEP) {
+    let impatient = patience == 0 && factor <= DEEP;
+    if !blind && !impatient {
         return Vec::new();
     }
     let finding = rule
