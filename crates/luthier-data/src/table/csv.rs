@@ -11,8 +11,19 @@ pub(super) fn read(
     rows: &mut Collector<'_>,
 ) -> Result<u128, TableError> {
     let mut fields = Fields::new(path, options)?;
+    records(path, |line, record| match record {
+        Ok(record) => fields.take(line, record.len(), |i| record.get(i), rows),
+        Err(fault) => rows.fault(line, fault),
+    })
+}
+
+/// Gives every record, or what is wrong with it, with the number of its line. Returns the file's hash.
+pub(super) fn records(
+    path: &Path,
+    mut each: impl FnMut(u64, Result<&::csv::ByteRecord, RowFault>) -> Result<(), TableError>,
+) -> Result<u128, TableError> {
     let mut reader = ::csv::ReaderBuilder::new()
-        // names are looked for here, and a row of another length is no end of the file
+        // names are looked for by the caller, and a row of another length is a fault of that row
         .has_headers(false)
         .flexible(true)
         .buffer_capacity(1 << 20)
@@ -23,13 +34,13 @@ pub(super) fn read(
             Ok(false) => return Ok(reader.get_ref().hash()),
             Ok(true) => {
                 let line = record.position().map_or(0, ::csv::Position::line);
-                fields.take(line, record.len(), |i| record.get(i), rows)?;
+                each(line, Ok(&record))?;
             }
             Err(error) => match error.kind() {
                 ::csv::ErrorKind::Io(error) => return Err(super::source::unreadable(path, error)),
                 _ => {
                     let line = error.position().map_or(0, ::csv::Position::line);
-                    rows.fault(line, RowFault::NotCsv { reason: error.to_string() })?;
+                    each(line, Err(RowFault::NotCsv { reason: error.to_string() }))?;
                 }
             },
         }

@@ -1,7 +1,7 @@
 //! Numbers that go into the network in training: as much of the first epoch as the clock allows.
 
 use luthier_doctor::{InputFacts, ProbeFacts};
-use luthier_train::{Batch, TrainError};
+use luthier_train::{Batch, Batches, TrainError};
 use tch::{Kind, Tensor};
 
 use super::{Left, Outcome};
@@ -14,8 +14,14 @@ use crate::samples::numbers;
 const MOST_BAD: usize = 10;
 
 pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
+    let batches = bench.runner().feed.train(0, 0)?;
+    facts.inputs = Some(looked_at(batches, clock)?);
+    Ok(())
+}
+
+/// Sums up batches until they or the time end.
+pub(super) fn looked_at(mut batches: Batches, clock: Clock) -> Result<InputFacts, Left> {
     let mut sums = Sums::default();
-    let mut batches = bench.runner().feed.train(0, 0)?;
     while let Some(update) = batches.next_update(1)? {
         for batch in &update.batches {
             let Some(x) = numbers(batch) else { return Err(texts()) };
@@ -25,8 +31,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
             break;
         }
     }
-    facts.inputs = Some(sums.facts());
-    Ok(())
+    Ok(sums.facts())
 }
 
 /// Said of data that goes in as tokens.
@@ -36,7 +41,7 @@ pub(super) fn texts() -> Left {
 
 /// Mean and variance of each channel or feature, batch by batch (Chan, Golub and LeVeque 1979).
 #[derive(Default)]
-pub(crate) struct Sums {
+struct Sums {
     /// Numbers of each channel
     each: f64,
     mean: Vec<f64>,

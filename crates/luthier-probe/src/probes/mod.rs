@@ -29,7 +29,6 @@ use luthier_train::TrainError;
 use crate::bench::Bench;
 use crate::clock::Clock;
 
-pub(crate) use inputs::Sums;
 pub(crate) use overfit::{by_heart, learned};
 
 /// Why a probe has nothing to say, as a sentence.

@@ -5,32 +5,13 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 use super::rows::{Rows, Value};
-use crate::table::{RowFault, TableError, jsonl, source::Source, tsv};
+use crate::table::{RowFault, TableError, csv, jsonl, tsv};
 
 pub(super) fn csv(path: &Path, rows: &mut Rows<'_>) -> Result<u128, TableError> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        // names are looked for later, and a row of another length is a fault of that row
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(1 << 20)
-        .from_reader(Source::text(path)?);
-    let mut record = ::csv::ByteRecord::new();
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(false) => return Ok(reader.get_ref().hash()),
-            Ok(true) => {
-                let line = record.position().map_or(0, ::csv::Position::line);
-                rows.line(line, &record.iter().collect::<Vec<_>>())?;
-            }
-            Err(error) => match error.kind() {
-                ::csv::ErrorKind::Io(error) => return Err(crate::table::source::unreadable(path, error)),
-                _ => {
-                    let line = error.position().map_or(0, ::csv::Position::line);
-                    rows.fault(line, RowFault::NotCsv { reason: error.to_string() })?;
-                }
-            },
-        }
-    }
+    csv::records(path, |line, record| match record {
+        Ok(record) => rows.line(line, &record.iter().collect::<Vec<_>>()),
+        Err(fault) => rows.fault(line, fault),
+    })
 }
 
 pub(super) fn tsv(path: &Path, rows: &mut Rows<'_>) -> Result<u128, TableError> {

@@ -268,24 +268,8 @@ fn activations_at_the_start() {
 }
 
 #[test]
-fn codes_and_names_are_one_of_a_kind_and_pages_are_whole() {
-    let mut known = std::collections::BTreeSet::new();
+fn all_of_them_look_at_probes() {
     for rule in super::super::PROBED {
-        assert!(known.insert(rule.code) && known.insert(rule.name), "{} is there twice", rule.code);
-        let page = page(rule);
-        assert!(page.starts_with(&format!("# {} {}\n", rule.code, rule.name)), "{page}");
-        let heads = [
-            "What it finds",
-            "Why it hurts",
-            "How it is measured",
-            "Example",
-            "Fix",
-            "When it is wrong",
-            "Source",
-        ];
-        let places: Vec<_> = heads.iter().map(|head| page.find(&format!("\n## {head}\n"))).collect();
-        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{}: {places:?}", rule.code);
-        assert_eq!(rule.phase, Phase::Probe);
-        assert!(std::ptr::eq(rules::find(rule.code).unwrap(), *rule));
+        assert_eq!(rule.phase, Phase::Probe, "{}", rule.code);
     }
 }
