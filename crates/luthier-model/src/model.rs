@@ -92,7 +92,7 @@ impl Model {
     ) -> Result<Self, ModelError> {
         let outputs =
             i64::try_from(classes).ok().filter(|&count| count > 0).ok_or(ModelError::Classes(classes))?;
-        manual_seed(seed);
+        let _draws = manual_seed(seed);
         let mut store = ParamStore::default();
         let place = Builder::new(&mut store, device);
         let switches = place.switches();

@@ -39,7 +39,7 @@ pub(crate) fn look_seeded(
     train: bool,
     seed: u64,
 ) -> Result<Look, TrainError> {
-    manual_seed(seed);
+    let _draws = manual_seed(seed);
     let outputs = runner.forward(batch, train)?;
     let sum = runner.objective.sum(&outputs, &batch.truth(runner.device)?)?;
     let denominator = runner.objective.denominator(&batch.labels);

@@ -28,6 +28,7 @@ mod grad;
 mod layout;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
+mod seed;
 mod threads;
 
 pub use autocast::{AutocastGuard, autocast, autocast_enabled};
@@ -40,7 +41,8 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use packed::{PackedLinear, Then};
-pub use threads::{interop_threads, manual_seed, set_interop_threads, set_threads, threads};
+pub use seed::{Draws, manual_seed};
+pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
 
 /// The version of libtorch that the bindings are made for.
 pub const VERSION: &str = "2.13.0";

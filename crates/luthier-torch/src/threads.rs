@@ -1,12 +1,6 @@
-//! Threads and the seed of libtorch's own generators.
+//! Threads of libtorch.
 
 use crate::{TorchError, ffi};
-
-/// Seeds the generators of every device: dropout and initialisation draw from them.
-pub fn manual_seed(seed: u64) {
-    // the same 64 bits: libtorch reads them as unsigned
-    tch::manual_seed(seed.cast_signed());
-}
 
 /// Threads that share one operation.
 pub fn threads() -> usize {

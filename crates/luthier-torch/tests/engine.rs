@@ -80,11 +80,30 @@ fn threads_are_set_or_refused() {
 #[test]
 fn the_seed_decides_what_is_drawn() {
     let draw = |seed| {
-        manual_seed(seed);
+        let _draws = manual_seed(seed);
         Tensor::rand([4], (Kind::Float, Device::Cpu))
     };
     assert_eq!(draw(u64::MAX), draw(u64::MAX));
     assert_ne!(draw(1), draw(2));
+}
+
+#[test]
+fn what_is_drawn_in_one_thread_is_not_disturbed_by_another() {
+    let draw = |seed| {
+        let _draws = manual_seed(seed);
+        let one = || Tensor::rand([16], (Kind::Float, Device::Cpu));
+        let before = one();
+        // the same thread may seed anew inside
+        drop(manual_seed(seed));
+        assert_eq!(one(), before);
+        (0..50).map(|_| one()).collect::<Vec<_>>()
+    };
+    let alone: Vec<_> = (0..8).map(draw).collect();
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|seed| scope.spawn(move || draw(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it only draws")).collect()
+    });
+    assert_eq!(together, alone);
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Job {
         self.optimizer.clear_grads()?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
-            manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
+            let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
             let (sum, correct) = self.accumulate(batch, denominator, number, part as u64)?;
             step.loss_sum += sum;
             step.end.correct += correct;
