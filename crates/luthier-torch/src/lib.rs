@@ -7,6 +7,7 @@
 //! - [`fused_sgd`], [`fused_adam`], [`norm`], [`scale`]: libtorch's kernels over lists of tensors;
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
+//! - [`Store`], [`Group`], [`Reducer`]: several processes as one, and their gradients summed;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
 //!
@@ -28,6 +29,8 @@ mod grad;
 mod layout;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
+#[expect(unsafe_code, reason = "as `ffi`, for process groups")]
+mod ranks;
 mod seed;
 mod threads;
 
@@ -41,6 +44,7 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use packed::{PackedLinear, Then};
+pub use ranks::{Group, Reducer, Store, Traffic};
 pub use seed::{Draws, manual_seed};
 pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
 
