@@ -177,6 +177,7 @@ fn plan(recipe: &Recipe, world: &World) -> Result<Plan, PlanError> {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,
         memory_format: "contiguous".into(),
+        ranks: 1,
     };
     let text = recipe.model.arch.reads_text().then(|| texts(world));
     let data = DataPlan { classes, splits };

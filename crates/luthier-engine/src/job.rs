@@ -13,11 +13,23 @@ pub fn prepare(
     device: Option<&str>,
     voice: &Voice,
 ) -> Result<(Loaded, Prepared), Failure> {
+    prepare_for(path, sets, device, 1, voice)
+}
+
+/// As [`prepare`], for so many ranks.
+pub fn prepare_for(
+    path: &Path,
+    sets: &[String],
+    device: Option<&str>,
+    ranks: u32,
+    voice: &Voice,
+) -> Result<(Loaded, Prepared), Failure> {
     let loaded = luthier_recipe::load(path, sets).or_call()?;
     for note in &loaded.notes {
         voice.warn(note);
     }
-    match luthier_train::prepare(&loaded.recipe, &loaded.base, device.unwrap_or("cpu")) {
+    let device = device.unwrap_or("cpu");
+    match luthier_train::prepare_for(&loaded.recipe, &loaded.base, device, u64::from(ranks)) {
         Ok(prepared) => Ok((loaded, prepared)),
         Err(TrainError::Plan(error)) => {
             Err(Failure::call(loaded.error_at(&error.key, error.what, error.help.unwrap_or_default())))

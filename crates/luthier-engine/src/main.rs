@@ -4,6 +4,7 @@
 mod commands;
 mod job;
 mod opened;
+mod ranks;
 mod signals;
 
 use std::process::ExitCode;

@@ -63,6 +63,13 @@ pub enum Event {
         /// Wall time
         seconds: f64,
     },
+    /// Parameters that the plan trains and that the first update's losses did not depend on. Told if there are such
+    NoGradient {
+        /// Where
+        at: Position,
+        /// Their names, in the model's order
+        tensors: Vec<String>,
+    },
     /// One optimizer update is done
     StepEnd(StepEnd),
     /// Every trained tensor was looked at in the update that ended last

@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod stages;
 mod table;
 pub mod watch;
+mod world;
 
 pub use error::PlanError;
 pub use event::*;
@@ -26,3 +27,4 @@ pub use resolve::{Machine, length, resolve};
 pub use schedule::Plateau;
 pub use table::*;
 pub use watch::Watch;
+pub use world::{World, WorldError};

@@ -38,12 +38,23 @@ pub struct Plan {
     pub precision: ResolvedPrecision,
     /// Device
     pub device: String,
+    /// Processes that train the model together; each computes an equal share of every batch
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: u64,
     /// Memory format of pictures: `channels_last` or `contiguous`
     pub memory_format: String,
     /// Weight of each class in the loss; empty when all are the same
     pub class_weights: Vec<f64>,
     /// Worth saying before the run: skipped files, an uneven last batch, a shortcut that is used
     pub notes: Vec<String>,
+}
+
+fn one() -> u64 {
+    1
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(ranks: &u64) -> bool {
+    *ranks == 1
 }
 
 /// Files and labels of every split.
@@ -264,7 +275,7 @@ pub struct Length {
     pub updates_per_epoch: u64,
     /// Optimizer updates of the run
     pub updates: u64,
-    /// Samples per update: batch size × accumulation
+    /// Samples per update: batch size × accumulation × ranks
     pub effective_batch: u64,
 }
 

@@ -16,6 +16,8 @@ pub struct Machine {
     pub precision: ResolvedPrecision,
     /// `channels_last` or `contiguous`
     pub memory_format: String,
+    /// Processes that train the model together
+    pub ranks: u64,
 }
 
 /// Decides everything that will happen.
@@ -33,14 +35,22 @@ pub fn resolve(
     let train = data
         .split("train")
         .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
-    let length = length(&recipe.train, train.samples.len() as u64)?;
+    let ranks = machine.ranks.max(1);
+    if ranks > 1 && recipe.distributed.sync_batch_norm {
+        let what = "BatchNorm's statistics over all ranks are not there yet";
+        return Err(PlanError::at("distributed.sync_batch_norm", what).help(
+            "leave it out: each rank normalises by its own batch, and evaluation uses rank 0's statistics",
+        ));
+    }
+    let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
     let class_weights = class_weights(&recipe.loss, &data.classes, train)?;
     let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
     let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
     check_schedule(&recipe.schedule, &length)?;
     let mut lr_factors = schedule::factors(&recipe.schedule, recipe.optim.lr, &length);
     stages::scale(&stages, &length, &mut lr_factors);
-    let notes = notes(recipe, &length, &data);
+    let mut notes = notes(recipe, &length, &data, ranks);
+    notes.extend(ranks_notes(recipe, &length, &model, ranks));
     Ok(Plan {
         schema: crate::PLAN_SCHEMA,
         recipe: recipe.clone(),
@@ -55,19 +65,21 @@ pub fn resolve(
         lr_factors,
         precision: machine.precision,
         device: machine.device,
+        ranks,
         memory_format: machine.memory_format,
         class_weights,
         notes,
     })
 }
 
-/// Length of a run over `samples` training samples.
-pub fn length(train: &Train, samples: u64) -> Result<Length, PlanError> {
-    let batches =
-        if train.drop_last { samples / train.batch_size } else { samples.div_ceil(train.batch_size) };
+/// Length of a run over `samples` training samples, of which each of `ranks` processes takes a share.
+pub fn length(train: &Train, samples: u64, ranks: u64) -> Result<Length, PlanError> {
+    let batch_size = train.batch_size.saturating_mul(ranks);
+    let batches = if train.drop_last { samples / batch_size } else { samples.div_ceil(batch_size) };
     if batches == 0 {
+        let together = if ranks > 1 { format!(" on {ranks} ranks together") } else { String::new() };
         let what =
-            format!("an epoch has no batch: {samples} training samples, batches of {}", train.batch_size);
+            format!("an epoch has no batch: {samples} training samples, batches of {batch_size}{together}");
         return Err(
             PlanError::at("train.batch_size", what).help("use a smaller batch, or `drop_last = false`")
         );
@@ -75,11 +87,11 @@ pub fn length(train: &Train, samples: u64) -> Result<Length, PlanError> {
     let updates_per_epoch = batches.div_ceil(train.grad_accum);
     Ok(Length {
         epochs: train.epochs,
-        samples: if train.drop_last { batches * train.batch_size } else { samples },
+        samples: if train.drop_last { batches * batch_size } else { samples },
         batches_per_epoch: batches,
         updates_per_epoch,
         updates: updates_per_epoch * train.epochs,
-        effective_batch: train.batch_size * train.grad_accum,
+        effective_batch: batch_size * train.grad_accum,
     })
 }
 
@@ -114,16 +126,43 @@ fn check_schedule(schedule: &Schedule, length: &Length) -> Result<(), PlanError>
     Ok(())
 }
 
-fn notes(recipe: &Recipe, length: &Length, data: &DataPlan) -> Vec<String> {
+/// What ranks make of a recipe that was written for one process.
+fn ranks_notes(recipe: &Recipe, length: &Length, model: &ModelPlan, ranks: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if ranks == 1 {
+        return notes;
+    }
+    let per_update = recipe.train.batch_size * recipe.train.grad_accum;
+    notes.push(format!(
+        "{ranks} ranks of {per_update} samples make updates of {}: a learning rate that was found with one process fits \
+         updates of {per_update}; with SGD, {ranks} times the rate and a warm-up are usual",
+        length.effective_batch
+    ));
+    if model.tensors.iter().any(|tensor| tensor.name.ends_with("running_mean")) {
+        notes.push(format!(
+            "BatchNorm normalises by the {} samples of its own rank, and evaluation uses rank 0's statistics",
+            recipe.train.batch_size
+        ));
+    }
+    notes
+}
+
+fn notes(recipe: &Recipe, length: &Length, data: &DataPlan, ranks: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let train = &recipe.train;
     let found = data.split("train").map_or(0, |split| split.samples.len() as u64);
-    let tail = found % train.batch_size;
+    let tail = found % (train.batch_size * ranks);
     if tail != 0 && train.drop_last {
         notes.push(format!("{tail} of {found} training samples are left out of each epoch (`drop_last`)"));
     } else if tail != 0 && length.batches_per_epoch > 1 {
-        notes
-            .push(format!("the last batch of an epoch has {tail} samples; means are taken over true counts"));
+        let shared = if ranks > 1 {
+            format!(", shared out to {ranks} ranks, at most one more to some than to others")
+        } else {
+            String::new()
+        };
+        notes.push(format!(
+            "the last batch of an epoch has {tail} samples{shared}; means are taken over true counts"
+        ));
     }
     if tail == 1 && !train.drop_last {
         notes.push(

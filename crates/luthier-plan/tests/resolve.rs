@@ -77,6 +77,7 @@ fn plan(recipe: &Recipe, labels: &[u32]) -> Result<Plan, PlanError> {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,
         memory_format: "contiguous".into(),
+        ranks: 1,
     };
     resolve(recipe, ".", data, None, model(), machine)
 }
@@ -171,6 +172,7 @@ fn nothing_left_to_train_is_refused() {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,
         memory_format: "contiguous".into(),
+        ranks: 1,
     };
     let error = resolve(&recipe, ".", data, None, model, machine).unwrap_err();
     assert_eq!(error.key, "model.freeze");
@@ -187,11 +189,14 @@ fn balanced_weights_are_inverse_to_counts() {
 proptest! {
     #[test]
     fn every_sample_is_in_one_batch_and_every_batch_in_one_update(
-        samples in 1u64..500, batch in 1u64..40, accum in 1u64..6, epochs in 1u64..5, drop_last: bool,
+        samples in 1u64..500, batch in 1u64..40, accum in 1u64..6, epochs in 1u64..5, ranks in 1u64..5, drop_last: bool,
     ) {
         let train = format!("epochs = {epochs}\nbatch_size = {batch}\ngrad_accum = {accum}\ndrop_last = {drop_last}");
         let recipe = recipe("type = \"SGD\"\nlr = 0.01", &train, "");
-        match luthier_plan::length(&recipe.train, samples) {
+        // ranks are as a batch that many times as large
+        let (one, length) = (batch, luthier_plan::length(&recipe.train, samples, ranks));
+        let batch = one * ranks;
+        match length {
             Err(_) => prop_assert!(drop_last && samples < batch),
             Ok(length) => {
                 prop_assert!(length.samples <= samples && samples - length.samples < batch);
@@ -201,6 +206,7 @@ proptest! {
                 prop_assert!(length.updates_per_epoch * accum >= length.batches_per_epoch);
                 prop_assert!((length.updates_per_epoch - 1) * accum < length.batches_per_epoch);
                 prop_assert_eq!(length.updates, length.updates_per_epoch * epochs);
+                prop_assert_eq!(length.effective_batch, one * accum * ranks);
             }
         }
     }

@@ -334,8 +334,18 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let seed = prop_oneof![0..9_u64, Just(i64::MAX as u64)];
     let task = select(vec![Task::ImageClassification, Task::TextClassification]);
     let data = task.prop_flat_map(|task| data(task == Task::TextClassification).prop_map(move |d| (task, d)));
-    let as_it_is = ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), (train(), eval))
-        .prop_map(|(name, seed, (task, data), model, (loss, optim, schedule), (train, eval))| Recipe {
+    let backend = select(vec![Backend::Gloo, Backend::Nccl, Backend::Mpi]);
+    let distributed = (backend, count(), 1..4097_u64, any::<bool>()).prop_map(
+        |(backend, timeout, bucket_mb, sync_batch_norm)| Distributed {
+            backend,
+            timeout,
+            bucket_mb,
+            sync_batch_norm,
+        },
+    );
+    let run = (train(), eval, distributed);
+    let as_it_is = ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), run).prop_map(
+        |(name, seed, (task, data), model, (loss, optim, schedule), (train, eval, distributed))| Recipe {
             name,
             task,
             seed,
@@ -347,7 +357,9 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             stages: stages(&train),
             train,
             eval,
-        });
+            distributed,
+        },
+    );
     (as_it_is, prop::option::of(rows())).prop_map(|(recipe, rows)| match rows {
         Some(rows) => rows.put(recipe),
         None => recipe,

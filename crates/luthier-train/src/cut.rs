@@ -17,7 +17,12 @@ pub fn cut(prepared: Prepared, recipe: &Recipe, data: DataPlan) -> Result<Prepar
     let text = old.text.as_ref().map(|text| text_plan(&old, text, &data.splits)).transpose()?;
     let mut tensors = old.model.clone();
     tensors.tensors.iter_mut().for_each(|tensor| tensor.group = None);
-    let machine = Machine { device: old.device, precision: old.precision, memory_format: old.memory_format };
+    let machine = Machine {
+        device: old.device,
+        precision: old.precision,
+        memory_format: old.memory_format,
+        ranks: old.ranks,
+    };
     let mut plan: Plan = resolve(recipe, &old.base, data, text, tensors, machine)?;
     plan_prefixes(&mut plan, &model)?;
     Ok(Prepared { plan, model })

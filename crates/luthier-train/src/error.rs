@@ -94,6 +94,27 @@ pub enum TrainError {
         /// What to do
         help: String,
     },
+    /// A rank is about to run something else
+    #[error("rank {rank} is not like rank 0: {what}")]
+    #[diagnostic(help("nothing was begun; start all ranks with the same recipe, data, weights and build"))]
+    OtherRun {
+        /// Which
+        rank: usize,
+        /// In what
+        what: String,
+    },
+    /// A rank's weights are not those of rank 0
+    #[error("after update {update}, the weights of rank {rank} are not those of rank 0")]
+    #[diagnostic(help(
+        "every rank makes the same updates from the same sums, so a machine computes wrongly or memory was overwritten; \
+         resume from the last checkpoint on other hardware"
+    ))]
+    Drifted {
+        /// Which
+        rank: usize,
+        /// When it was found out
+        update: u64,
+    },
     /// A listener failed, a full disk say
     #[error("{0}")]
     Listener(#[diagnostic_source] Box<dyn Diagnostic + Send + Sync>),

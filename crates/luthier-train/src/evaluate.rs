@@ -41,6 +41,7 @@ pub struct Evaluation {
 impl Job {
     /// Evaluates a split, with the averaged weights where the run keeps an average.
     pub(crate) fn evaluate(&mut self, split: &str) -> Result<Evaluation, TrainError> {
+        self.settle()?;
         self.swap_average()?;
         let result = self.runner.evaluate(split);
         self.swap_average()?;
@@ -49,6 +50,7 @@ impl Job {
 
     /// As [`Job::evaluate`], on so many batches of the split: always the same samples.
     pub(crate) fn estimate(&mut self, split: &str, batches: u64) -> Result<Evaluation, TrainError> {
+        self.settle()?;
         self.swap_average()?;
         let result = self.runner.estimate(split, batches);
         self.swap_average()?;
@@ -57,13 +59,15 @@ impl Job {
 }
 
 /// What an evaluation has added up to.
-struct Tally {
-    loss: f64,
-    denominator: f64,
-    correct: u64,
-    confusion: Vec<Vec<u64>>,
-    answers: Vec<Answer>,
-    estimates: Vec<Estimate>,
+pub(crate) struct Tally {
+    pub loss: f64,
+    pub denominator: f64,
+    pub correct: u64,
+    /// Samples that have a class
+    pub answered: u64,
+    pub confusion: Vec<Vec<u64>>,
+    pub answers: Vec<Answer>,
+    pub estimates: Vec<Estimate>,
 }
 
 impl Runner {
@@ -89,6 +93,7 @@ impl Runner {
             loss: 0.0,
             denominator: 0.0,
             correct: 0,
+            answered: 0,
             confusion: vec![vec![0; classes]; classes],
             answers: Vec::new(),
             estimates: Vec::new(),
@@ -100,7 +105,11 @@ impl Runner {
                 self.ask(batch, &batches, &mut tally)?;
             }
         }
-        let count = (tally.answers.len() + tally.estimates.len()) as u64;
+        tally.answered = tally.answers.len() as u64;
+        if let Some(ranks) = &self.ranks {
+            ranks.merge(&mut tally)?;
+        }
+        let count = tally.answered + tally.estimates.len() as u64;
         let (r2, mae) = scores(&tally.estimates);
         let summary = EvalEnd {
             at: Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 },

@@ -19,6 +19,8 @@ pub struct Job {
     pub(crate) runner: Runner,
     pub(crate) optimizer: Optimizer,
     pub(crate) ema: Option<Ema>,
+    /// Among other ranks
+    pub(crate) member: Option<crate::ranks::Member>,
     stage: usize,
 }
 
@@ -50,12 +52,13 @@ impl Job {
         let optimizer = optimizer_of(&runner, 0, &plan.recipe.optim.rule, &plan.groups)?;
         let ema = runner.plan.recipe.train.ema;
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
-        Ok(Job { runner, optimizer, ema, stage: 0 })
+        Ok(Job { runner, optimizer, ema, member: None, stage: 0 })
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
     pub(crate) fn enter(&mut self, stage: usize) -> Result<(), TrainError> {
         self.runner.feed.prefix = None;
+        self.forget_reducer();
         self.stage = stage;
         let plan = &self.runner.plan;
         self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups)?;

@@ -23,6 +23,11 @@ pub struct Prepared {
 
 /// Looks at the data and the weights and decides everything. `base` is the folder that relative paths start from.
 pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, TrainError> {
+    prepare_for(recipe, base, device, 1)
+}
+
+/// As [`prepare`], for so many ranks.
+pub fn prepare_for(recipe: &Recipe, base: &Path, device: &str, ranks: u64) -> Result<Prepared, TrainError> {
     let place = parse_device(device)?;
     let (data, table, mut notes) = data_plan(recipe, base)?;
     let wanted = wanted(&data, table.as_ref());
@@ -41,6 +46,7 @@ pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, T
         device: device.into(),
         precision: precision(recipe.train.precision, recipe.model.arch, place),
         memory_format: if table.is_some() { "contiguous" } else { "channels_last" }.into(),
+        ranks,
     };
     let base = base.canonicalize().unwrap_or_else(|_| base.to_path_buf());
     let mut plan = resolve(recipe, &base.to_string_lossy(), data, text, plan, machine)?;

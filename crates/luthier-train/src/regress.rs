@@ -1,10 +1,10 @@
 //! How far a regression is off.
 
 use luthier_plan::TargetPlan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the model says about one row, in the targets' own units.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Estimate {
     /// Where the row is: `table:line`
     pub path: String,

@@ -10,10 +10,9 @@ use crate::TrainError;
 use crate::feed::{Batch, Start, Update};
 use crate::job::Job;
 use crate::optim::all_finite;
-use crate::step::mix;
 
 /// Samples of a spike that are named.
-const NAMED: usize = 5;
+pub(crate) const NAMED: usize = 5;
 
 impl Job {
     /// Computes the loss of an update again, before the weights have moved. The spike's position is filled in by the
@@ -29,7 +28,7 @@ impl Job {
         let kept = Buffers::keep(&self.runner.model)?;
         let (mut sum, mut samples) = (0.0, Vec::new());
         for (part, batch) in update.batches.iter().enumerate() {
-            let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
+            let _draws = manual_seed(self.seed_of(number, part as u64));
             // with a graph, as the first time: without one, some operations take another way
             let logits = self.runner.forward(batch, true)?.f_detach()?;
             let labels = batch.truth(self.runner.device)?;
@@ -60,7 +59,7 @@ impl Job {
         let model = &self.runner.model;
         let kept = Buffers::keep(model)?;
         let bf16 = self.runner.plan.precision == ResolvedPrecision::Bf16;
-        let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part));
+        let _draws = manual_seed(self.seed_of(number, part));
         let found = tch::no_grad(|| autocast(self.runner.device, bf16, || walk(model, batch)));
         kept.put_back()?;
         found

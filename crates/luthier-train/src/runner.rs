@@ -27,6 +27,8 @@ pub struct Runner {
     pub device: Device,
     /// Folder for activations that memory has no room for
     pub cache: PathBuf,
+    /// The processes that it works with
+    pub(crate) ranks: Option<std::rc::Rc<crate::Ranks>>,
 }
 
 impl Runner {
@@ -37,7 +39,7 @@ impl Runner {
         let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, classes, outputs, device);
         let feed = Feed::new(&plan, device)?;
         let cache = crate::prefix::folder();
-        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache })
+        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache, ranks: None })
     }
 
     /// A runner for a plan, with weights that match the model to the last tensor: a checkpoint's.

@@ -131,12 +131,12 @@ impl<'a> Session<'a> {
         self.tell(&Event::EpochBegin { at: self.at(), updates: plan.length.updates_per_epoch })?;
         let mut batches = self.job.runner.feed.train(self.state.epoch, self.state.batch)?;
         let mut mark = Instant::now();
-        while let Some(update) = batches.next_update(plan.recipe.train.grad_accum)? {
+        while let Some(update) = crate::ranks::next_update(&mut batches, plan, self.state.batch)? {
             for (path, why) in &update.skipped {
                 let (path, why) = (path.clone(), why.clone());
                 self.tell(&Event::SampleSkipped { at: self.at(), path, why })?;
             }
-            if update.batches.is_empty() {
+            if update.batches.is_empty() && self.job.member.is_none() {
                 return Err(TrainError::Unreadable(self.state.update + 1));
             }
             let planned = plan.lr_factors.get(self.state.update as usize).copied();
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
                 self.save(plan)?;
                 mark = Instant::now();
             }
-            if self.stop.load(Ordering::Relaxed) || self.wish == Wish::Stop {
+            if self.job.stops(self.stop.load(Ordering::Relaxed) || self.wish == Wish::Stop) {
                 if !saved {
                     self.save(plan)?;
                 }
@@ -180,6 +180,12 @@ impl<'a> Session<'a> {
         let (loss, norm) = (step.end.loss, step.end.grad_norm);
         self.state.watch.observe(update, loss, norm, step.spike.is_some(), chance);
         self.tell(&Event::StepEnd(step.end))?;
+        if update == 1 {
+            let tensors = self.job.optimizer.without_gradient(&plan.model.tensors)?;
+            if !tensors.is_empty() {
+                self.tell(&Event::NoGradient { at: self.at(), tensors })?;
+            }
+        }
         if let Some(tensors) = step.look {
             self.tell(&Event::Monitor(MonitorPoint { update, tensors, outputs: Vec::new() }))?;
         }
@@ -195,6 +201,7 @@ impl<'a> Session<'a> {
     }
 
     fn end_epoch(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        self.job.same_weights(self.state.update)?;
         let sums = std::mem::take(&mut self.state.sums);
         let last = Position { epochs: (self.state.epoch + 1) as f64, ..self.at() };
         (self.state.epoch, self.state.batch) = (self.state.epoch + 1, 0);

@@ -35,7 +35,8 @@ impl Job {
     ) -> Result<Step, TrainError> {
         let mut step = self.gradients(update, number)?;
         if let Some(rise) = watch.spike(number + 1, step.end.loss) {
-            step.spike = Some(self.again(update, number, step.denominator, step.end.loss, rise)?);
+            let spike = self.again(update, number, step.denominator, step.end.loss, rise)?;
+            step.spike = Some(self.merged(spike)?);
         }
         let looked_at = is_looked_at(&self.runner.plan, number + 1);
         let look = looked_at.then(|| self.optimizer.begin_look()).transpose()?;
@@ -74,14 +75,17 @@ impl Job {
             spike: None,
         };
         self.optimizer.clear_grads()?;
+        let denominator = self.divisor(denominator);
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
-            let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
-            let (sum, correct) = self.accumulate(batch, denominator, number, part as u64)?;
+            let _draws = manual_seed(self.seed_of(number, part as u64));
+            let last = part + 1 == update.batches.len();
+            let (sum, correct) = self.accumulate(batch, denominator, number, part as u64, last)?;
             step.loss_sum += sum;
             step.end.correct += correct;
         }
-        step.end.loss = step.loss_sum / denominator;
+        self.agree(&mut step, number)?;
+        step.end.loss = step.loss_sum / step.denominator;
         step.end.grad_norm = self.optimizer.grad_norm()?;
         if !step.end.grad_norm.is_finite() {
             return Err(self.bad_gradient(number)?);
@@ -112,15 +116,17 @@ impl Job {
         denominator: f64,
         number: u64,
         part: u64,
+        last: bool,
     ) -> Result<(f64, u64), TrainError> {
         let logits = self.runner.forward(batch, true)?;
         let labels = batch.truth(self.runner.device)?;
         let sum = self.runner.objective.sum(&logits, &labels)?;
         let value = sum.f_double_value(&[])?;
         if !value.is_finite() {
-            return Err(self.bad_loss(batch, &logits, number, part)?);
+            let error = self.bad_loss(batch, &logits, number, part)?;
+            self.fail(error)?;
         }
-        self.runner.objective.for_gradient(&sum, denominator)?.f_backward()?;
+        self.backward(&self.runner.objective.for_gradient(&sum, denominator)?, last)?;
         Ok((value, self.runner.objective.right(&logits, &labels)?))
     }
 }

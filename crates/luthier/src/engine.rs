@@ -77,15 +77,20 @@ pub fn find() -> Result<PathBuf, EngineError> {
     if path.is_file() { Ok(path) } else { Err(EngineError::Missing { path }) }
 }
 
+/// A call of the engine at `path`, with the memory that it works best with.
+pub fn command(path: &Path) -> process::Command {
+    let mut command = process::Command::new(path);
+    if env::var_os(MEMORY_VARIABLE).is_none() {
+        command.env(MEMORY_VARIABLE, MEMORY);
+    }
+    command
+}
+
 /// Becomes the engine, with the same arguments. Comes back only with the reason why not.
 pub fn become_engine(arguments: impl IntoIterator<Item = OsString>) -> EngineError {
     match find() {
         Ok(path) => {
-            let mut command = process::Command::new(&path);
-            if env::var_os(MEMORY_VARIABLE).is_none() {
-                command.env(MEMORY_VARIABLE, MEMORY);
-            }
-            let source = command.args(arguments).exec();
+            let source = command(&path).args(arguments).exec();
             EngineError::Start { path, source }
         }
         Err(error) => error,

@@ -8,11 +8,13 @@
 //! - [`progress`]: a run, as it happens
 //! - [`show`]: a plan, as a page to read
 //! - [`compare`]: runs side by side
+//! - [`launch`]: several engines that train one model
 //! - [`engine`]: how `luthier` becomes `luthier-engine`
 
 pub mod args;
 pub mod compare;
 pub mod engine;
+pub mod launch;
 pub mod progress;
 pub mod show;
 pub mod text;

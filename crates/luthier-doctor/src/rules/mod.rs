@@ -2,6 +2,7 @@
 
 mod activation;
 mod data;
+mod distributed;
 mod evaluation;
 mod finetune;
 mod init;
@@ -89,6 +90,7 @@ static STATIC: &[&Rule] = &[
     &training::clip::RULE,
     &training::accumulation_tail::RULE,
     &training::batch_scaling::RULE,
+    &distributed::rate::RULE,
     &finetune::unmatched::RULE,
     &finetune::frozen_random::RULE,
     &finetune::head_frozen::RULE,

@@ -8,7 +8,8 @@ use luthier_doctor::{Facts, Severity, Status, judge};
 use crate::job;
 
 pub fn run(args: &CheckArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
-    let (loaded, prepared) = job::prepare(&args.recipe, &args.overrides.set, device, voice)?;
+    let (loaded, prepared) =
+        job::prepare_for(&args.recipe, &args.overrides.set, device, args.nproc_per_node, voice)?;
     if voice.json {
         return voice::print_json(&prepared.plan);
     }

@@ -24,7 +24,7 @@ pub fn run(args: &CompareArgs, device: Option<&str>, voice: &Voice) -> Result<()
     for change in arms(&args.vary) {
         voice.status("arm", change.unwrap_or("the recipe as it is"));
         let sets = sets(&args.overrides.set, change);
-        let finished = train::begin(recipe, &sets, None, device, voice, &stop)?;
+        let Some(finished) = train::begin(recipe, &sets, None, device, None, voice, &stop)? else { continue };
         runs.push(finished.run.path().to_path_buf());
         train::conclude(finished, voice)?;
     }

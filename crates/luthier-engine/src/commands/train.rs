@@ -1,35 +1,50 @@
 //! `luthier train`: begins a run, or goes on with one.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use luthier::args::{TrainArgs, TrainJob};
+use luthier::launch;
 use luthier::progress;
 use luthier::voice::{Blame, Failure, Sentence, Voice};
 use luthier_doctor::{Facts, RunFacts, Severity, Status, Verdict, judge};
-use luthier_plan::{Listener, Outcome, Plan, RunEnd};
+use luthier_plan::{Listener, Outcome, Plan, RunEnd, World};
 use luthier_recipe::Recipe;
 use luthier_track::{MetricsStream, RunDir, TensorBoard};
-use luthier_train::{Checkpoint, Job, Runner, Session, TrainError, checkpoint};
+use luthier_train::{Checkpoint, Job, Ranks, Runner, Session, TrainError, checkpoint};
 
-use crate::{job, opened, signals};
+use crate::{job, opened, ranks, signals};
 
 pub fn run(args: &TrainArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
+    if let Some(count) = launch::wanted(&luthier::args::Command::Train(args.clone()))? {
+        let engine = std::env::current_exe().map_err(|error| {
+            let message = format!("cannot find out where this program is: {error}");
+            Failure::subject(Sentence { message, hint: None })
+        })?;
+        return launch::run(&engine, std::env::args_os().skip(1), count, voice);
+    }
     let stop = signals::stop_flag()?;
+    ranks::obey(&stop);
+    let world = ranks::world()?;
+    let device = ranks::device_of(world.as_ref(), device);
+    let (device, voice) = (device.as_deref(), &ranks::voice_of(world.as_ref(), voice));
     let finished = match args.job() {
         Some(TrainJob::Begin { recipe }) => {
-            begin(&recipe, &args.overrides.set, args.out.as_deref(), device, voice, &stop)?
+            let settings = luthier_recipe::load(&recipe, &args.overrides.set).or_call()?.recipe.distributed;
+            let ranks = ranks::join(world, &settings)?;
+            begin(&recipe, &args.overrides.set, args.out.as_deref(), device, ranks, voice, &stop)?
         }
         Some(TrainJob::ResumeNewest { recipe }) => {
             let loaded = luthier_recipe::load(&recipe, &args.overrides.set).or_call()?;
             let run = newest(&loaded.recipe.name)?;
-            resume(&run, Some(&loaded.recipe), voice, &stop)?
+            resume(&run, Some(&loaded.recipe), world, device, voice, &stop)?
         }
         Some(TrainJob::Resume { run }) => {
             let recipe = match &args.recipe {
                 Some(path) => Some(luthier_recipe::load(path, &args.overrides.set).or_call()?.recipe),
                 None => None,
             };
-            resume(&run, recipe.as_ref(), voice, &stop)?
+            resume(&run, recipe.as_ref(), world, device, voice, &stop)?
         }
         None => {
             return Err(Failure::misuse(
@@ -38,7 +53,10 @@ pub fn run(args: &TrainArgs, device: Option<&str>, voice: &Voice) -> Result<(), 
             ));
         }
     };
-    conclude(finished, voice)
+    match finished {
+        Some(finished) => conclude(finished, voice),
+        None => Ok(()),
+    }
 }
 
 /// A run that was made, and how it ended.
@@ -47,16 +65,24 @@ pub struct Finished {
     pub end: Result<RunEnd, TrainError>,
 }
 
-/// Begins a run of a recipe in a new run directory.
+/// Begins a run of a recipe in a new run directory; `None` on a rank that has none to write.
 pub fn begin(
     recipe: &Path,
     sets: &[String],
     out: Option<&Path>,
     device: Option<&str>,
+    ranks: Option<Rc<Ranks>>,
     voice: &Voice,
     stop: &std::sync::atomic::AtomicBool,
-) -> Result<Finished, Failure> {
-    let (loaded, prepared) = job::prepare(recipe, sets, device, voice)?;
+) -> Result<Option<Finished>, Failure> {
+    let size = ranks.as_ref().map_or(1, |ranks| ranks.world.size);
+    let (loaded, prepared) =
+        ranks::in_turn(ranks.as_deref(), || job::prepare_for(recipe, sets, device, size, voice))?;
+    ranks::compare(ranks.as_deref(), &prepared.plan, None)?;
+    if let Some(ranks) = ranks.as_ref().filter(|ranks| !ranks.world.is_first()) {
+        let runner = Runner::new(prepared.plan, prepared.model).or_call()?;
+        return go_along(runner, None, Rc::clone(ranks), stop);
+    }
     let run = match out {
         Some(path) => RunDir::create_at(path).or_call()?,
         None => RunDir::create(Path::new("runs"), &loaded.recipe.name).or_call()?,
@@ -69,17 +95,26 @@ pub fn begin(
     voice.status("training", &format!("{} in {}", loaded.recipe.name, run.path().display()));
     let plan = prepared.plan.clone();
     let runner = Runner::new(prepared.plan, prepared.model).or_call()?;
-    go(run, plan, runner, None, voice, stop)
+    go(run, plan, runner, None, ranks, voice, stop).map(Some)
 }
 
 fn resume(
     path: &Path,
     recipe: Option<&Recipe>,
+    world: Option<World>,
+    device: Option<&str>,
     voice: &Voice,
     stop: &std::sync::atomic::AtomicBool,
-) -> Result<Finished, Failure> {
+) -> Result<Option<Finished>, Failure> {
     let run = RunDir::open(path).or_call()?;
-    let plan = run.plan().or_call()?;
+    let mut plan = run.plan().or_call()?;
+    let size = world.as_ref().map_or(1, |world| u64::from(world.size));
+    if size != plan.ranks {
+        return Err(other_ranks(plan.ranks, size, path));
+    }
+    if let Some(device) = device.filter(|_| world.is_some()) {
+        plan.device = device.to_owned();
+    }
     if let Some(recipe) = recipe.filter(|recipe| **recipe != plan.recipe) {
         return Err(changed(&plan.recipe, recipe, path));
     }
@@ -99,9 +134,56 @@ fn resume(
         }
         Err(error) => return Err(Failure::subject(error)),
     };
+    let ranks = ranks::join(world, &plan.recipe.distributed)?;
+    let name = checkpoint.as_ref().and_then(|checkpoint| checkpoint.path.file_name());
+    ranks::compare(ranks.as_deref(), &plan, name.map(|name| name.to_string_lossy()).as_deref())?;
     let model = luthier_train::planned_model(&plan, checkpoint.is_none()).or_call()?;
     let runner = Runner::new(plan.clone(), model).or_call()?;
-    go(run, plan, runner, checkpoint, voice, stop)
+    match ranks {
+        Some(ranks) if !ranks.world.is_first() => go_along(runner, checkpoint, ranks, stop),
+        ranks => go(run, plan, runner, checkpoint, ranks, voice, stop).map(Some),
+    }
+}
+
+/// A rank that logs nothing and writes nothing.
+fn go_along(
+    runner: Runner,
+    checkpoint: Option<Checkpoint>,
+    ranks: Rc<Ranks>,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Option<Finished>, Failure> {
+    let end = along(runner, checkpoint.as_ref(), Rc::clone(&ranks), stop);
+    match end.map_err(ranks::failure_on(&ranks))?.outcome {
+        Outcome::Interrupted => Err(Failure::quiet(130)),
+        _ => Ok(None),
+    }
+}
+
+fn along(
+    runner: Runner,
+    checkpoint: Option<&Checkpoint>,
+    ranks: Rc<Ranks>,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<RunEnd, TrainError> {
+    let job = Job::new(runner)?.among(ranks)?;
+    let session = Session::new(job, Path::new(""), &mut [], stop)?.unsaved();
+    match checkpoint {
+        Some(checkpoint) => session.resume(checkpoint)?.run(),
+        None => session.run(),
+    }
+}
+
+/// A run that was begun by another number of processes.
+fn other_ranks(then: u64, now: u64, path: &Path) -> Failure {
+    let count = |ranks: u64| luthier::text::count(ranks, "rank", "ranks");
+    let path = path.display();
+    let flag = if then > 1 { format!(" --nproc-per-node {then}") } else { String::new() };
+    Failure::call(Sentence {
+        message: format!("`{path}` was begun on {}, and cannot go on with {}", count(then), count(now)),
+        hint: Some(format!(
+            "batches and updates would be others: go on with `luthier train --resume {path}{flag}`"
+        )),
+    })
 }
 
 fn go(
@@ -109,10 +191,15 @@ fn go(
     plan: Plan,
     runner: Runner,
     checkpoint: Option<Checkpoint>,
+    ranks: Option<Rc<Ranks>>,
     voice: &Voice,
     stop: &std::sync::atomic::AtomicBool,
 ) -> Result<Finished, Failure> {
     let job = Job::new(runner).or_subject()?;
+    let job = match ranks {
+        Some(ranks) => job.among(ranks).map_err(ranks::failure)?,
+        None => job,
+    };
     let state = |name: &str| {
         let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.listeners.get(name));
         kept.cloned().unwrap_or(serde_json::Value::Null)
@@ -143,7 +230,7 @@ pub fn conclude(finished: Finished, voice: &Voice) -> Result<(), Failure> {
                 let why = failure.diagnostic.map(|diagnostic| diagnostic.to_string()).unwrap_or_default();
                 voice.warn(&format!("the report was not written: {why}"));
             }
-            return Err(Failure::subject(error));
+            return Err(ranks::failure(error));
         }
     };
     let verdict = drawn?;

@@ -2,6 +2,7 @@
 //! JSON schema, the strict parser, the defaults and `luthier render` are all read off these types.
 
 mod data;
+mod distributed;
 mod eval;
 mod layers;
 mod limits;
@@ -15,6 +16,7 @@ mod train;
 mod transform;
 
 pub use data::*;
+pub use distributed::*;
 pub use eval::*;
 pub use layers::*;
 pub use loss::*;
@@ -62,6 +64,9 @@ pub struct Recipe {
     #[serde(default)]
     #[schemars(example = serde_json::json!([{ "name": "head", "epochs": 1, "train": ["score.*"] }]))]
     pub stages: Vec<Stage>,
+    /// How several processes train the model together
+    #[serde(default)]
+    pub distributed: Distributed,
 }
 
 fn default_seed() -> u64 {

@@ -80,6 +80,7 @@ impl Record {
             Event::Monitor(_)
             | Event::RunBegin { .. }
             | Event::EpochBegin { .. }
+            | Event::NoGradient { .. }
             | Event::EvalBegin { .. }
             | Event::PrefixBegin { .. }
             | Event::PrefixEnd { .. }

@@ -39,6 +39,8 @@ pub struct Feed {
     grain: usize,
     batch_size: usize,
     eval_batch_size: usize,
+    /// Which share of every batch is used, of how many
+    pub(crate) share: (usize, usize),
     device: Device,
 }
 
@@ -65,35 +67,42 @@ impl Feed {
             grain: grain(plan),
             batch_size,
             eval_batch_size: recipe.eval.batch_size.map_or(batch_size, size),
+            share: (0, 1),
             device,
         })
     }
 
-    /// The batches of an epoch, from batch `skip` on.
+    /// The batches of an epoch, from batch `skip` on: this rank's share of them.
     pub fn train(&self, epoch: u64, skip: u64) -> Result<Batches, TrainError> {
         let split = self.split("train")?;
-        self.batches(split, true, self.order(epoch)?, epoch, self.batch_size, size(skip))
+        let order = self.own(self.order(epoch)?, self.batch_size);
+        self.batches(split, true, order, epoch, self.batch_size, size(skip))
     }
 
-    /// The training samples of an epoch, by index, in the order in which they are used.
+    fn own(&self, order: Vec<u32>, batch_size: usize) -> Vec<u32> {
+        crate::ranks::own(order, batch_size, self.share.0, self.share.1)
+    }
+
+    /// The training samples of an epoch, by index, in the order in which they are used, of all ranks.
     pub fn order(&self, epoch: u64) -> Result<Vec<u32>, TrainError> {
         let split = self.split("train")?;
+        let together = self.batch_size.saturating_mul(self.share.1);
         let mut order = match split.lengths()? {
             Some(lengths) if self.length_buckets && self.shuffle => {
-                bucketed_order(&lengths, self.batch_size, self.seed, epoch, WINDOW_BATCHES)
+                bucketed_order(&lengths, together, self.seed, epoch, WINDOW_BATCHES)
             }
             _ => epoch_order(split.len(), self.seed, epoch, self.shuffle),
         };
         if self.drop_last {
-            order.truncate(order.len() / self.batch_size * self.batch_size);
+            order.truncate(order.len() / together * together);
         }
         Ok(order)
     }
 
-    /// The batches of a split, each sample once, in order.
+    /// The batches of a split, each sample once, in order: this rank's share of them.
     pub fn eval(&self, name: &str) -> Result<Batches, TrainError> {
         let split = self.split(name)?;
-        let order = epoch_order(split.len(), self.seed, 0, false);
+        let order = self.own(epoch_order(split.len(), self.seed, 0, false), self.eval_batch_size);
         self.batches(split, false, order, 0, self.eval_batch_size, 0)
     }
 
@@ -102,13 +111,15 @@ impl Feed {
         let split = self.split(name)?;
         // as the order of an epoch that no run reaches
         let mut order = epoch_order(split.len(), self.seed, u64::MAX, true);
-        order.truncate(self.batch_size.saturating_mul(size(batches)));
+        order.truncate(self.batch_size.saturating_mul(self.share.1).saturating_mul(size(batches)));
+        let order = self.own(order, self.eval_batch_size);
         self.batches(split, false, order, 0, self.eval_batch_size, 0)
     }
 
     /// How many batches [`Feed::eval`] gives.
     pub fn batches_of(&self, name: &str) -> u64 {
-        self.split(name).map_or(0, |split| split.len().div_ceil(self.eval_batch_size) as u64)
+        let together = self.eval_batch_size.saturating_mul(self.share.1);
+        self.split(name).map_or(0, |split| split.len().div_ceil(together) as u64)
     }
 
     /// Samples of a split by index, from the beginning of the network, whatever is kept of them: `augmented` as training

@@ -65,6 +65,19 @@ impl Optimizer {
         together(&found)
     }
 
+    /// Names of the parameters that have no gradient, in the order of `plans`.
+    pub(crate) fn without_gradient(&self, plans: &[TensorPlan]) -> Result<Vec<String>, TrainError> {
+        let mut none = Vec::new();
+        for group in &self.groups {
+            let grads = group.flat.grads()?;
+            none.extend(
+                group.names.iter().zip(grads).filter(|(_, grad)| grad.is_none()).map(|(name, _)| name),
+            );
+        }
+        let planned = plans.iter().filter(|plan| none.contains(&&plan.name));
+        Ok(planned.map(|plan| plan.name.clone()).collect())
+    }
+
     /// Names of the parameters whose gradient is not finite, in the order of `plans`.
     pub(crate) fn bad_gradients(&self, plans: &[TensorPlan]) -> Result<Vec<String>, TrainError> {
         let mut bad = Vec::new();

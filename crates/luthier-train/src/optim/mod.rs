@@ -138,6 +138,11 @@ impl Optimizer {
         Ok(true)
     }
 
+    /// Scales all gradients by one factor.
+    pub(crate) fn scale_grads(&self, factor: f64) -> Result<(), TrainError> {
+        Ok(scale(&self.grads()?, factor)?)
+    }
+
     /// Learning rates at `factor`, one per group of the plan.
     pub fn rates(&self, factor: f64) -> Vec<f64> {
         self.rates.iter().map(|lr| lr * factor).collect()

@@ -38,6 +38,9 @@ pub struct CheckArgs {
     /// The recipe
     #[arg(value_name = "RECIPE")]
     pub recipe: PathBuf,
+    /// Plan for this many processes that train the model together
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub nproc_per_node: u32,
     /// Changes to the recipe
     #[command(flatten)]
     pub overrides: Overrides,

@@ -16,6 +16,8 @@ Examples:
   luthier train recipe.toml --set optim.lr=3e-4 --out runs/low-lr
   luthier train recipe.toml --resume      go on with the newest run of this recipe
   luthier train --resume runs/low-lr      go on with that run
+  luthier train recipe.toml --nproc-per-node 2
+  torchrun --nnodes 2 --nproc-per-node 4 --no-python luthier train recipe.toml
 
 Ctrl-C saves a checkpoint and leaves; a second one leaves at once.")]
 pub struct TrainArgs {
@@ -28,6 +30,9 @@ pub struct TrainArgs {
     /// Go on with an interrupted run: the one at RUN, or the recipe's newest
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
     pub resume: Option<Option<PathBuf>>,
+    /// Start this many processes here that train the model together, each on its share of every batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub nproc_per_node: Option<u32>,
     /// Changes to the recipe
     #[command(flatten)]
     pub overrides: Overrides,

@@ -115,6 +115,7 @@ impl Listener for Bar {
             Event::RunBegin { .. }
             | Event::StageBegin { .. }
             | Event::SampleSkipped { .. }
+            | Event::NoGradient { .. }
             | Event::Monitor(_)
             | Event::Spike(_)
             | Event::CheckpointSaved { .. } => {}

@@ -96,6 +96,19 @@ impl Tally {
                 self.step(step);
             }
             Event::EvalBegin { .. } | Event::Monitor(_) => {}
+            Event::NoGradient { tensors, .. } => {
+                let named =
+                    tensors.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let more = match tensors.len().saturating_sub(3) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let warning = self.look.paint(YELLOW.bold(), "warning:");
+                lines.push(format!(
+                    "{warning} no gradient reached {named}{more} in the first update: the loss does not depend on them, \
+                     and they stay as they are"
+                ));
+            }
             Event::Spike(spike) => lines.extend(self.spike(spike)),
             Event::StageBegin { name, tensors, .. } => {
                 self.flush(&mut lines);

@@ -10,13 +10,14 @@ pub fn run(page: &mut Page, plan: &Plan) {
     let rows = [
         ("length", length(page, plan)),
         ("batch", batch(plan)),
+        ("ranks", ranks(plan)),
         ("loss", loss(plan)),
         ("computing", computing(plan)),
         ("gradients", gradients(plan)),
         ("evaluation", evaluation(plan)),
         ("checkpoints", checkpoints(plan)),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         let first = page.dim(&format!("{name:<13}"));
         page.wrapped(&first, &value);
     }
@@ -36,7 +37,11 @@ fn length(page: &Page, plan: &Plan) -> String {
 fn batch(plan: &Plan) -> String {
     let train = &plan.recipe.train;
     let mut text = text::count(plan.length.effective_batch, "sample", "samples") + " per update";
-    if train.grad_accum > 1 {
+    if plan.ranks > 1 {
+        let batches =
+            if train.grad_accum > 1 { format!("{} batches", train.grad_accum) } else { "one".into() };
+        text.push_str(&format!(" ({} ranks, {batches} of {} on each)", plan.ranks, train.batch_size));
+    } else if train.grad_accum > 1 {
         text.push_str(&format!(" ({} batches of {})", train.grad_accum, train.batch_size));
     }
     if !train.shuffle {
@@ -46,6 +51,22 @@ fn batch(plan: &Plan) -> String {
         text.push_str(", a short last batch is left out");
     }
     text
+}
+
+/// Empty for one process.
+fn ranks(plan: &Plan) -> String {
+    if plan.ranks <= 1 {
+        return String::new();
+    }
+    let settings = &plan.recipe.distributed;
+    format!(
+        "{} ranks over {}, gradients summed in messages of {} MiB during the backward pass, each rank its own share of an \
+         order that is drawn anew each epoch; given up after {}",
+        plan.ranks,
+        settings.backend.name(),
+        settings.bucket_mb,
+        text::duration(settings.timeout as f64)
+    )
 }
 
 fn loss(plan: &Plan) -> String {

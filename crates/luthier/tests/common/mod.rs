@@ -64,6 +64,7 @@ pub fn plan() -> Plan {
             .collect(),
         precision: ResolvedPrecision::Bf16,
         device: "cpu".to_owned(),
+        ranks: 1,
         memory_format: "channels_last".to_owned(),
         class_weights: vec![1.25, 0.8333],
         notes: vec![

@@ -76,6 +76,7 @@ impl Subject {
             lr_factors: vec![1.0; updates as usize],
             precision: ResolvedPrecision::Fp32,
             device: "cpu".into(),
+            ranks: 1,
             memory_format: "contiguous".into(),
             class_weights: Vec::new(),
             notes: Vec::new(),
