@@ -130,6 +130,7 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             (columns, max_length, format, (tokenizer, pad_token, header, padding_side), length_buckets),
         )| Data {
             format: if texts { format } else { DataFormat::ImageFolder },
+            attributes: None,
             train: train.map(Into::into),
             path: path.map(Into::into),
             valid: valid.map(Into::into),
@@ -268,6 +269,8 @@ fn train() -> impl Strategy<Value = Train> {
                 precision,
                 prefix_cache,
                 shortcuts: !drop_last,
+                interleave: Interleave::default(),
+                epoch_ends: EpochEnds::default(),
                 ema,
                 early_stopping,
                 checkpoint,
@@ -294,6 +297,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
             arch,
             weights: Some(weights),
+            heads: Default::default(),
             layers: None,
             init: None,
             output: OutputAct::None,
@@ -345,6 +349,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             optim,
             schedule,
             stages: stages(&train),
+            streams: Vec::new(),
             train,
             eval,
         });
