@@ -229,6 +229,7 @@ fn recipe(arch: Arch, config: Option<&str>) -> luthier_recipe::Model {
     luthier_recipe::Model {
         arch,
         weights: Some("none".into()),
+        heads: Default::default(),
         layers: None,
         init: None,
         output: luthier_recipe::OutputAct::None,
