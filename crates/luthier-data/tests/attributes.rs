@@ -80,7 +80,7 @@ fn what_is_wrong_is_told_with_its_line() {
 fn a_table_that_is_none_is_refused() {
     let refused = |table: &str| told(&attributes(&folder(table).path().join("attributes.csv")).unwrap_err());
     assert!(refused("picture,hue\na.png,1\n").starts_with("`attributes.csv` has no column `file`"));
-    assert!(refused("").contains("empty"), "{}", refused(""));
+    assert!(refused("").contains("has no rows"), "{}", refused(""));
     assert!(refused("file,hue\na.png\n").starts_with("`attributes.csv`, line 2: it has 1 fields"));
     assert!(refused("file,hue\na.png,1\na.png,2\n").contains("line 3: `a.png` is in line 2 already"));
 }

@@ -23,7 +23,7 @@ impl Model {
     ///
     /// # Errors
     /// Something else does not match; nothing was copied then. Or a pattern is none.
-    pub fn load(&mut self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
+    pub fn load(&self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
         let allowed = Patterns::new(allow_unmatched, "model.allow_unmatched")?;
         let weights = &self.adapted(weights);
         let mut report = compare(self.store.entries(), weights);
@@ -65,7 +65,7 @@ impl Model {
     ///
     /// # Errors
     /// Something does not match; nothing was copied then.
-    pub fn load_strict(&mut self, weights: &Weights) -> Result<LoadReport, ModelError> {
+    pub fn load_strict(&self, weights: &Weights) -> Result<LoadReport, ModelError> {
         let weights = &self.adapted(weights);
         let report = compare(self.store.entries(), weights);
         self.refuse(Unmatched(report.clone()), weights)?;
