@@ -60,19 +60,14 @@ pub fn interleave(plans: &mut [Plan]) -> Result<(), PlanError> {
         EpochEnds::Longest => rounds.max(),
     }
     .unwrap_or(0);
+    let few = |(index, plan): &(usize, &Plan)| plan.length.updates_per_epoch < in_a_row(*index);
+    if let Some((index, plan)) = plans.iter().enumerate().find(few).filter(|_| rounds == 0) {
+        let (name, updates, steps) = (&plan.stream, plan.length.updates_per_epoch, in_a_row(index));
+        let what = format!("stream `{name}` has {updates} updates in an epoch, and takes {steps} in a row");
+        return Err(PlanError::at("train.interleave", what).help("take fewer `steps`, or smaller batches"));
+    }
     for (index, plan) in plans.iter_mut().enumerate() {
         let own = plan.length;
-        if rounds == 0 {
-            let what = format!(
-                "stream `{}` has {} updates in an epoch, and takes {} in a row",
-                plan.stream,
-                own.updates_per_epoch,
-                in_a_row(index)
-            );
-            return Err(
-                PlanError::at("train.interleave", what).help("take fewer `steps`, or smaller batches")
-            );
-        }
         let updates_per_epoch = rounds * in_a_row(index);
         let batches_per_epoch = updates_per_epoch * plan.recipe.train.grad_accum;
         let length = Length {
