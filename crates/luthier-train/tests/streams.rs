@@ -118,7 +118,7 @@ impl Run {
     }
 
     fn steps(&self) -> Vec<&StepEnd> {
-        let step = |event| if let &Event::StepEnd(ref step) = event { Some(step) } else { None };
+        let step = |event| if let Event::StepEnd(step) = event { Some(step) } else { None };
         self.heard.iter().filter_map(step).collect()
     }
 }
