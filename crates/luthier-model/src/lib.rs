@@ -21,13 +21,14 @@ mod mismatch;
 mod model;
 mod network;
 mod pool;
+mod positions;
 mod spec;
 mod store;
 mod switches;
 mod watch;
 
 pub use builder::{Builder, Init};
-pub use config::{config_of, read_config};
+pub use config::{config_of, config_of_weights, read_config};
 pub use error::{ModelError, Unmatched};
 pub use facts::{ARCHS, Facts, arch_name, facts};
 pub use flow::Flow;

@@ -233,6 +233,7 @@ fn recipe(arch: Arch, config: Option<&str>) -> luthier_recipe::Model {
         layers: None,
         init: None,
         output: luthier_recipe::OutputAct::None,
+        vit: None,
         config: config.map(str::to_owned),
         pool: None,
         freeze: Vec::new(),

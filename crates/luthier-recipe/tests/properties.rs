@@ -291,6 +291,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let arch = prop_oneof![
         select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0])
             .prop_map(|arch| (arch, None, None)),
+        prop::option::of(text()).prop_map(|config| (Arch::Vit, config, None)),
         (select(vec![Arch::Gpt2, Arch::Bert]), prop::option::of(text()), prop::option::of(pool)),
     ];
     let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
@@ -301,6 +302,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             layers: None,
             init: None,
             output: OutputAct::None,
+            vit: None,
             config,
             pool,
             freeze,
@@ -459,6 +461,7 @@ impl Rows {
             output,
             config: None,
             pool: None,
+            vit: None,
             ..recipe.model
         };
         let metric = if regression { Metric::R2 } else { recipe.eval.metric };

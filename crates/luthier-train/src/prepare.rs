@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use luthier_data::Chain;
-use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of};
+use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights};
 use luthier_plan::{
     DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, TablePlan, resolve, streams,
 };
@@ -215,7 +215,11 @@ fn model_plan(
         "none" => None,
         weights => Some(luthier_weights::resolve(weights, base)?),
     };
-    let config = config_of(asked, base, path.as_deref())?;
+    let weights = path.as_deref().map(luthier_weights::read).transpose()?;
+    let mut config = config_of(asked, base, path.as_deref())?;
+    if let Some(weights) = &weights {
+        config = config_of_weights(asked.arch, config, weights);
+    }
     let spec = Spec::of(asked, wanted, config, input(recipe, table)?);
     let spec = Spec { heads: head_specs(recipe, heads), ..spec };
     let model = match Model::build(&spec, recipe.seed, device) {
@@ -224,12 +228,11 @@ fn model_plan(
         built => built?,
     };
     let mut notes = Vec::new();
-    let load = match &path {
+    let load = match &weights {
         None => None,
-        Some(path) => {
-            let weights = luthier_weights::read(path)?;
+        Some(weights) => {
             notes.extend(weights.notes.iter().map(|note| format!("weights: {note}")));
-            let report = model.load(&weights, &asked.allow_unmatched)?;
+            let report = model.load(weights, &asked.allow_unmatched)?;
             notes.extend(report.notes.iter().map(|note| format!("weights: {note}")));
             Some(report)
         }
@@ -258,9 +261,9 @@ fn wanted(data: &DataPlan, table: Option<&TablePlan>) -> u64 {
     }
 }
 
-/// The shape of a sample, for an architecture whose layers are the recipe's.
+/// The shape of a sample, for an architecture whose layers are the recipe's, and of a picture for a ViT.
 fn input(recipe: &Recipe, table: Option<&TablePlan>) -> Result<Option<Shape>, TrainError> {
-    if recipe.model.arch != Arch::Sequential {
+    if !matches!(recipe.model.arch, Arch::Sequential | Arch::Vit) || recipe.task == Task::TextClassification {
         return Ok(None);
     }
     Ok(Some(match table {

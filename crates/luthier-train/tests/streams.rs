@@ -118,7 +118,9 @@ impl Run {
     }
 
     fn steps(&self) -> Vec<&StepEnd> {
-        let step = |event| if let Event::StepEnd(step) = event { Some(step) } else { None };
+        fn step(event: &Event) -> Option<&StepEnd> {
+            if let Event::StepEnd(step) = event { Some(step) } else { None }
+        }
         self.heard.iter().filter_map(step).collect()
     }
 }
