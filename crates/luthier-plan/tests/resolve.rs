@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
+use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{
     DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, Sample, SplitPlan, TensorPlan,
     resolve,
@@ -94,6 +95,23 @@ fn the_head_gets_ten_times_the_rate_and_norms_and_biases_are_not_decayed() {
     );
     let group_of: Vec<_> = plan.model.tensors.iter().map(|t| t.group).collect();
     assert_eq!(group_of, [Some(0), Some(1), Some(1), None, None, Some(2), Some(3)]);
+}
+
+#[test]
+fn what_a_trust_ratio_spares_is_not_decayed_either_unless_nothing_is_spared() {
+    let optim = "type = \"LAMB\"\nlr = 0.01\nweight_decay = 0.1";
+    for (more, decays) in
+        [("", vec![0.1, 0.0]), ("exclude = []", vec![0.1]), ("exclude = [\"norm\"]", vec![0.1, 0.0])]
+    {
+        let plan =
+            plan(&recipe(&format!("{optim}\n{more}"), "epochs = 1\nbatch_size = 2", ""), &[0, 1, 0, 1]);
+        let found: Vec<f64> = plan.unwrap().groups.iter().map(|group| group.weight_decay).collect();
+        assert_eq!(found, decays, "{more}");
+    }
+    let lamb: luthier_recipe::Optim = toml::from_str(optim).unwrap();
+    let adam: luthier_recipe::Optim = toml::from_str("type = \"Adam\"\nlr = 0.01").unwrap();
+    assert!(has_trust_ratio(&lamb.rule, Role::Weight) && !has_trust_ratio(&lamb.rule, Role::Bias));
+    assert!(!has_trust_ratio(&adam.rule, Role::Weight));
 }
 
 #[test]

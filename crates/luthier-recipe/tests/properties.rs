@@ -171,7 +171,21 @@ fn rule() -> impl Strategy<Value = Rule> {
         (share(), positive(), share(), any::<bool>()).prop_map(|(alpha, eps, momentum, centered)| {
             Rule::RMSprop { alpha, eps, momentum, centered }
         }),
+        ([share(), share()], positive(), spared()).prop_map(|(betas, eps, exclude)| Rule::LAMB {
+            betas,
+            eps,
+            exclude
+        }),
+        (share(), positive(), spared()).prop_map(|(momentum, trust_coefficient, exclude)| Rule::LARS {
+            momentum,
+            trust_coefficient,
+            exclude
+        }),
     ]
+}
+
+fn spared() -> impl Strategy<Value = Vec<NoDecay>> {
+    prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3)
 }
 
 fn group() -> impl Strategy<Value = Group> {
@@ -188,9 +202,8 @@ fn group() -> impl Strategy<Value = Group> {
 }
 
 fn optim() -> impl Strategy<Value = Optim> {
-    let no_decay = prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3);
     let layer_decay = prop::option::of(inside());
-    (rule(), positive(), share(), no_decay, layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
+    (rule(), positive(), share(), spared(), layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
         |(rule, lr, weight_decay, no_decay, layer_decay, groups)| Optim {
             rule,
             lr,

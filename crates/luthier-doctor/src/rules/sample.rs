@@ -101,7 +101,7 @@ impl Made {
     pub fn tensor(mut self, name: &str, numbers: impl Fn(u64) -> (f64, f64, f64)) -> Self {
         for look in &mut self.0.monitor {
             let (norm, grad, update) = numbers(look.update);
-            look.tensors.push(TensorPoint { name: name.into(), norm, grad, update });
+            look.tensors.push(TensorPoint { name: name.into(), norm, grad, update, trust: None });
         }
         self
     }

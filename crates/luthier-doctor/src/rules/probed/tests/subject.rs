@@ -229,7 +229,7 @@ pub fn fit(updates: usize, left: f64, own: bool) -> FitFacts {
 }
 
 pub fn tensor(name: &str, norm: f64, grad: f64) -> TensorPoint {
-    TensorPoint { name: name.into(), norm, grad, update: 0.0 }
+    TensorPoint { name: name.into(), norm, grad, update: 0.0, trust: None }
 }
 
 /// Name, kind, deviation, share of dead units.
