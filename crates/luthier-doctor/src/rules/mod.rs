@@ -14,6 +14,7 @@ mod plan;
 mod probed;
 mod regularization;
 mod schedule;
+mod script;
 mod training;
 mod training_loop;
 
@@ -35,7 +36,7 @@ pub fn all() -> &'static [&'static Rule] {
     &ALL
 }
 
-static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PROBED, READ].concat());
+static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PROBED, READ, script::SCRIPT].concat());
 
 /// Rules that need the plan alone, in the order a training goes: data, model, optimizer, loop, evaluation.
 static STATIC: &[&Rule] = &[
