@@ -1,5 +1,6 @@
 //! What rules may look at.
 
+mod logs;
 mod probes;
 mod run;
 

@@ -168,13 +168,16 @@ pub struct FitFacts {
     pub own: bool,
 }
 
-/// The run's beginning, played twice: the same batches, at the planned rates and at a tenth of them.
+/// The run's beginning, played again: the same batches, at the planned rates and at a tenth of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RehearsalFacts {
     /// Loss before each update at the planned rates; `f64::MAX` last where it diverged
     pub own: Vec<f64>,
     /// The same at a tenth of the rates
     pub tenth: Vec<f64>,
+    /// The same at ten times the rates; played only where the loss did not fall
+    #[serde(default)]
+    pub tenfold: Vec<f64>,
     /// Share of the run's updates that were played
     pub share: f64,
 }

@@ -11,12 +11,14 @@ use crate::clock::Clock;
 /// Updates at most, and the fewest that tell a bounce from a rate that is too high.
 const MOST: usize = 250;
 const FEWEST: usize = 40;
+/// Share of the first loss above which it stands still.
+const STANDS: f64 = 0.8;
 
 pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
     let planned = bench.plan().lr_factors.len();
     let recipe = &bench.plan().recipe.train;
-    let samples = (recipe.batch_size * recipe.grad_accum) as f64;
-    let affordable = (0.4 * clock.left() / (bench.seconds_own.max(1e-9) * samples)) as usize;
+    let samples = recipe.batch_size.saturating_mul(recipe.grad_accum) as f64;
+    let affordable = (0.3 * clock.left() / (bench.seconds_own.max(1e-9) * samples)) as usize;
     let updates = affordable.min(MOST).min(planned);
     if updates < FEWEST.min(planned) {
         return Err(Left(format!("{FEWEST} updates at two rates do not fit the budget")));
@@ -24,9 +26,23 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     let own = play(bench, updates, 1.0, clock)?;
     bench.reset()?;
     let tenth = play(bench, updates, 0.1, clock)?;
+    // where it stands still, is it the rate?
+    let stands = level(&own) > STANDS * own.first().copied().unwrap_or(0.0);
+    let tenfold = if stands && !clock.over() {
+        bench.reset()?;
+        play(bench, updates, 10.0, clock)?
+    } else {
+        Vec::new()
+    };
     let share = own.len() as f64 / planned.max(1) as f64;
-    facts.rehearsal = Some(RehearsalFacts { own, tenth, share });
+    facts.rehearsal = Some(RehearsalFacts { own, tenth, tenfold, share });
     Ok(())
+}
+
+/// Mean of the last quarter.
+fn level(losses: &[f64]) -> f64 {
+    let last = &losses[losses.len() - losses.len().div_ceil(4)..];
+    last.iter().sum::<f64>() / last.len().max(1) as f64
 }
 
 /// Losses of the first updates at this share of the planned rates.

@@ -136,7 +136,7 @@ impl Listener for TensorBoard {
 }
 
 fn value(tag: &str, value: f64) -> proto::Value {
-    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32) }
+    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32), tensor: None }
 }
 
 /// One tag per group: `(all others) · no decay` becomes `lr/all_others_no_decay`, since TensorBoard's pages take
