@@ -41,7 +41,8 @@ fn shows(tag: &str) -> Option<Shows> {
 
 /// The curve that shows something: of several the one with the most points, then the one with the shortest name.
 fn pick(scalars: &Scalars, what: Shows) -> Option<(&str, &Curve)> {
-    let all = scalars.curves.iter().filter(|(tag, curve)| shows(tag) == Some(what) && !curve.points.is_empty());
+    let all =
+        scalars.curves.iter().filter(|(tag, curve)| shows(tag) == Some(what) && !curve.points.is_empty());
     let rank = |(tag, curve): &(&String, &Curve)| (curve.points.len(), std::cmp::Reverse(tag.len()));
     all.max_by_key(rank).map(|(tag, curve)| (tag.as_str(), curve))
 }
@@ -71,7 +72,8 @@ impl RunFacts {
         let mut since = 0;
         for point in losses {
             let here = at(place(point));
-            let accuracy = right.iter().find(|other| other.step == point.step).map(|other| share(other.value));
+            let accuracy =
+                right.iter().find(|other| other.step == point.step).map(|other| share(other.value));
             metrics.evals.push(EvalPoint {
                 at: here,
                 split: "valid".into(),
@@ -197,7 +199,7 @@ mod tests {
     fn a_rate_that_is_gone_and_a_validation_that_stands_still_are_found() {
         // down to 2.0 while there is a rate, and no further
         let noise = |step: i64| 0.02 * ((step * 7919 % 13) as f64 - 6.0);
-        let loss = |step: i64| if step < 60 { 6.9 - 0.03 * step as f64 } else { 5.1 } + noise(step);
+        let loss = |step: i64| if step < 20 { 6.9 - 0.09 * step as f64 } else { 5.1 } + noise(step);
         let losses = || curve((0..600).map(|step| (step, loss(step))));
         let rates = curve((0..600).map(|step| (step, 0.01 * 0.5f64.powi(step as i32 / 3))));
         assert!(codes(vec![("train_loss", losses()), ("lr", rates)]).contains(&"SCH101".to_owned()));

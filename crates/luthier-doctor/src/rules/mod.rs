@@ -36,7 +36,8 @@ pub fn all() -> &'static [&'static Rule] {
     &ALL
 }
 
-static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PROBED, READ, script::SCRIPT].concat());
+static ALL: LazyLock<Vec<&'static Rule>> =
+    LazyLock::new(|| [STATIC, probed::PROBED, READ, script::SCRIPT].concat());
 
 /// Rules that need the plan alone, in the order a training goes: data, model, optimizer, loop, evaluation.
 static STATIC: &[&Rule] = &[

@@ -29,8 +29,19 @@ const SCHEDULES: &[&str] = &[
 
 /// Optimizers of `torch.optim` and of what people use beside it.
 const OPTIMIZERS: &[&str] = &[
-    "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "LBFGS", "Lion",
-    "LAMB", "Adafactor",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "NAdam",
+    "RAdam",
+    "LBFGS",
+    "Lion",
+    "LAMB",
+    "Adafactor",
 ];
 
 impl Call {
@@ -164,7 +175,8 @@ impl Script {
         self.calls.iter().find(|call| {
             let named = |name: &str| call.args.iter().find(|arg| arg.name.as_deref() == Some(name));
             let on = named("pretrained").is_some_and(|arg| arg.text == "True");
-            let weights = named("weights").is_some_and(|arg| arg.text != "None" && !arg.text.contains("class"));
+            let weights =
+                named("weights").is_some_and(|arg| arg.text != "None" && !arg.text.contains("class"));
             let model = weights && !call.short().contains("Loss") && !call.short().contains("Sampler");
             // tokenizers and the like have no weights
             let other = ["Tokenizer", "Processor", "FeatureExtractor", "Config"];

@@ -201,8 +201,7 @@ impl Reader<'_> {
     }
 
     fn assignment(&mut self, node: Node<'_>, scope: &Scope, depth: usize) {
-        let (Some(left), Some(right)) =
-            (node.child_by_field_name("left"), node.child_by_field_name("right"))
+        let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
         else {
             return self.children(node, scope, &[], depth);
         };

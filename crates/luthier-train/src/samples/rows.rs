@@ -6,8 +6,8 @@ use std::path::Path;
 
 use luthier_data::{Cells, Grid, GridColumn, TableError, read_grid};
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Sample, Scaling, Skipped, SplitPlan,
-    Repeats, TablePlan, TargetPlan,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Repeats, Sample, Scaling, Skipped, SplitPlan,
+    TablePlan, TargetPlan,
 };
 use luthier_recipe::{Data, Recipe, Task, did_you_mean};
 

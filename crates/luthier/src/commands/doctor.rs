@@ -34,12 +34,16 @@ fn of_script(args: &DoctorArgs, file: &str) -> Result<Verdict, Failure> {
     // what is no UTF-8 stands in comments and strings
     let script = script::read(file, &String::from_utf8_lossy(&bytes)).or_call()?;
     let mut verdict = judge("script", &Facts { script: Some(&script), ..Facts::default() });
-    let broken = script.broken.iter().take(3).map(|place| {
-        format!("{file}:{}:{} is no Python, and was read around", place.line, place.column)
-    });
+    let broken = script
+        .broken
+        .iter()
+        .take(3)
+        .map(|place| format!("{file}:{}:{} is no Python, and was read around", place.line, place.column));
     verdict.unseen.extend(broken);
     if script.backwards().next().is_none() {
-        verdict.unseen.push("there is no `backward()` in it: a loop that another file has was not looked at".into());
+        verdict
+            .unseen
+            .push("there is no `backward()` in it: a loop that another file has was not looked at".into());
     }
     Ok(verdict)
 }

@@ -67,16 +67,21 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         matches!(step.kind, LayerKind::MaxPool(_))
             || matches!(step.kind, LayerKind::Act(act) if act != Act::Identity)
     });
-    let Some((updates, loss, chance)) = learns_nothing(facts).filter(|_| linear) else { return vec![finding] };
+    let Some((updates, loss, chance)) = learns_nothing(facts).filter(|_| linear) else {
+        return vec![finding];
+    };
     let finding = finding
         .weigh(Severity::Warning, 0.8)
         .evidence("there is no activation anywhere: the network is one linear map")
         .evidence(format!(
             "after {updates} updates the loss is {loss:.3}, that of knowing nothing {chance:.3}, and no other rate does better"
         ));
-    let empty = stack.steps[pair[0]..pair[1]].iter().find(|step| matches!(step.kind, LayerKind::Act(Act::Identity)));
+    let empty =
+        stack.steps[pair[0]..pair[1]].iter().find(|step| matches!(step.kind, LayerKind::Act(Act::Identity)));
     vec![match empty {
-        Some(step) => finding.fix("an activation", [(&format!("model.layers[{}].act", step.index), json!("relu"))]),
+        Some(step) => {
+            finding.fix("an activation", [(&format!("model.layers[{}].act", step.index), json!("relu"))])
+        }
         None => finding,
     }]
 }

@@ -93,7 +93,9 @@ mod tests {
     #[test]
     fn many_are_told_and_a_few_are_not() {
         let mut subject = Subject::new(TABLE, &[], &World::default());
-        for (count, expected) in [(9, None), (40, None), (70, Some("70 of 1270 samples of `train` are left out (6 %)"))] {
+        for (count, expected) in
+            [(9, None), (40, None), (70, Some("70 of 1270 samples of `train` are left out (6 %)"))]
+        {
             let skipped = |at: usize| Skipped { path: at.to_string(), why: "it has no class".into() };
             subject.plan.data.splits[0].skipped = (0..count).map(skipped).collect();
             let found = subject.look(&RULE);

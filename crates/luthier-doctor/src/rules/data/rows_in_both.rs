@@ -108,7 +108,8 @@ mod tests {
         assert_eq!(with(0, 150), Some(Severity::Error));
         assert_eq!(with(400, 90), None, "a third of the training rows repeat, too");
         assert_eq!(with(400, 300), None);
-        let leak = World { leak: true, repeats: Repeats { train: 0, valid: 300, first: 1 }, ..World::default() };
+        let leak =
+            World { leak: true, repeats: Repeats { train: 0, valid: 300, first: 1 }, ..World::default() };
         assert_eq!(severity(&RULE, TABLE, &[], &leak), None, "DAT009 has it");
     }
 }

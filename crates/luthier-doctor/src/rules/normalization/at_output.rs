@@ -53,7 +53,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         LayerKind::Linear { .. } => plan.data.classes.len() as u64,
         _ => return Vec::new(),
     };
-    let behind = stack.steps[last..].iter().find(|step| matches!(step.kind, LayerKind::LayerNorm | LayerKind::BatchNorm));
+    let behind = stack.steps[last..]
+        .iter()
+        .find(|step| matches!(step.kind, LayerKind::LayerNorm | LayerKind::BatchNorm));
     let Some(step) = behind else { return Vec::new() };
     let layer_norm = matches!(step.kind, LayerKind::LayerNorm);
     let nothing = layer_norm && outputs == 1;
@@ -75,7 +77,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "the output of the trained model differs between samples as the targets do",
         );
     let layers = plan.recipe.model.layers.as_deref().unwrap_or_default();
-    let kept: Vec<_> = layers.iter().enumerate().filter(|(at, _)| *at != step.index).map(|(_, layer)| layer).collect();
+    let kept: Vec<_> =
+        layers.iter().enumerate().filter(|(at, _)| *at != step.index).map(|(_, layer)| layer).collect();
     vec![finding.fix("leave it out", [("model.layers", json!(kept))])]
 }
 
@@ -87,7 +90,8 @@ mod tests {
     #[test]
     fn a_norm_behind_the_last_layer_is_found() {
         let world = World::default();
-        let with = |text: &str, layers: &str| severity(&RULE, text, &[&format!("model.layers=[{layers}]")], &world);
+        let with =
+            |text: &str, layers: &str| severity(&RULE, text, &[&format!("model.layers=[{layers}]")], &world);
         let one = "{linear=8},{act=\"relu\"},{linear=\"targets\"},{layer_norm=true}";
         assert_eq!(with(NUMBERS, one), Some(Severity::Error));
         assert_eq!(with(NUMBERS, &one.replace("layer_norm", "batch_norm")), Some(Severity::Warning));

@@ -230,7 +230,8 @@ pub(super) fn rehearsed(view: View<'_>) -> Rehearsed {
     let Some(played) = &view.probes.rehearsal else { return Rehearsed::Open };
     let (own, tenth) = (level(&played.own), level(&played.tenth));
     let first = played.own.first().copied().unwrap_or(0.0);
-    let chance = view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0).unwrap_or(first);
+    let chance =
+        view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0).unwrap_or(first);
     if own.is_infinite() {
         return if tenth.is_finite() { Rehearsed::Fails(own, tenth) } else { Rehearsed::Open };
     }
@@ -245,7 +246,9 @@ pub(super) fn rehearsed(view: View<'_>) -> Rehearsed {
 
 /// The run's beginning, played, brings the loss well below what knowing nothing costs.
 pub(super) fn rehearses_well(view: View<'_>) -> bool {
-    let Some(played) = view.probes.rehearsal.as_ref().filter(|played| played.own.len() >= 20) else { return false };
+    let Some(played) = view.probes.rehearsal.as_ref().filter(|played| played.own.len() >= 20) else {
+        return false;
+    };
     let chance = view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0);
     chance.is_some_and(|chance| level(&played.own) < 0.7 * chance)
 }
@@ -253,7 +256,11 @@ pub(super) fn rehearses_well(view: View<'_>) -> bool {
 /// The run's beginning stands still, and would not at ten times the rate: what the whole run would take off the loss at
 /// this pace, as a share, and the share that ten times the rate takes off in the beginning alone.
 pub(super) fn crawls(view: View<'_>) -> Option<[f64; 2]> {
-    let played = view.probes.rehearsal.as_ref().filter(|played| played.own.len() >= 40 && !played.tenfold.is_empty())?;
+    let played = view
+        .probes
+        .rehearsal
+        .as_ref()
+        .filter(|played| played.own.len() >= 40 && !played.tenfold.is_empty())?;
     let [own, tenth, tenfold] = [&played.own, &played.tenth, &played.tenfold].map(|losses| level(losses));
     let chance = view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0)?;
     // a tenth of the rate is next to standing still, on the same batches

@@ -31,21 +31,20 @@ use crate::script::Call;
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "LOO303",
-    "script-clip-misplaced",
-    Category::Loop,
-    include_str!("clip_misplaced.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("LOO303", "script-clip-misplaced", Category::Loop, include_str!("clip_misplaced.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
         let mut found = Vec::new();
         for index in script.training_loops() {
             let here = |call: &&Call| call.scope.loops.contains(&index);
-            let clips: Vec<&Call> =
-                script.calls.iter().filter(here).filter(|call| call.short().starts_with("clip_grad_")).collect();
+            let clips: Vec<&Call> = script
+                .calls
+                .iter()
+                .filter(here)
+                .filter(|call| call.short().starts_with("clip_grad_"))
+                .collect();
             let (Some(backward), Some(update)) =
                 (script.backwards().find(here), script.updates().filter(here).last())
             else {

@@ -40,9 +40,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
         let own_loop = script.backwards().next().is_some();
         let told = script.calls.iter().any(|call| call.short() == "set_epoch");
-        let sampler = script.calls.iter().find(|call| {
-            call.short() == "DistributedSampler" && call.arg("shuffle", 3) != Some("False")
-        });
+        let sampler = script
+            .calls
+            .iter()
+            .find(|call| call.short() == "DistributedSampler" && call.arg("shuffle", 3) != Some("False"));
         let Some(sampler) = sampler.filter(|_| own_loop && !told) else { return Vec::new() };
         let finding = super::at(rule, script, sampler.at)
             .weigh(Severity::Warning, 0.9)

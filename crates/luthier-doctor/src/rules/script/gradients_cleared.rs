@@ -31,13 +31,8 @@ use crate::script::{Call, Script};
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "LOO302",
-    "script-step-order",
-    Category::Loop,
-    include_str!("gradients_cleared.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("LOO302", "script-step-order", Category::Loop, include_str!("gradients_cleared.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
@@ -50,7 +45,9 @@ fn find(rule: &Rule, script: &Script, index: usize) -> Option<Finding> {
     let backwards: Vec<&Call> = script.backwards().filter(here).collect();
     let first_backward = backwards.first()?;
     for update in script.updates().filter(here) {
-        let clears = |call: &&Call| call.short() == "zero_grad" && (call.of() == update.of() || !call.of().contains("opt"));
+        let clears = |call: &&Call| {
+            call.short() == "zero_grad" && (call.of() == update.of() || !call.of().contains("opt"))
+        };
         let cleared: Vec<&Call> = script.calls.iter().filter(here).filter(clears).collect();
         let last = backwards.iter().rev().find(|backward| backward.at < update.at);
         let between = last.and_then(|last| cleared.iter().find(|c| c.at > last.at && c.at < update.at));
@@ -64,7 +61,10 @@ fn find(rule: &Rule, script: &Script, index: usize) -> Option<Finding> {
                 Severity::Error,
             ),
             (None, _) if cleared.iter().any(|c| c.at < update.at) => (
-                format!("`backward()` comes only after it, in line {}, and the gradients were cleared before", first_backward.at.line),
+                format!(
+                    "`backward()` comes only after it, in line {}, and the gradients were cleared before",
+                    first_backward.at.line
+                ),
                 0.95,
                 Severity::Error,
             ),

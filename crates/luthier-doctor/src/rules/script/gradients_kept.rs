@@ -30,13 +30,8 @@
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "LOO301",
-    "script-gradients-kept",
-    Category::Loop,
-    include_str!("gradients_kept.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("LOO301", "script-gradients-kept", Category::Loop, include_str!("gradients_kept.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {

@@ -29,13 +29,8 @@
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "EVA301",
-    "script-no-eval-mode",
-    Category::Evaluation,
-    include_str!("no_eval_mode.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("EVA301", "script-no-eval-mode", Category::Evaluation, include_str!("no_eval_mode.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
@@ -46,12 +41,16 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         let Some(quiet) = script.loops.iter().find(|l| l.scope.quiet).filter(|_| trains && !eval) else {
             return Vec::new();
         };
-        let minds = script.calls.iter().find(|call| {
-            call.short().starts_with("Dropout") || call.short().starts_with("BatchNorm")
-        });
+        let minds = script
+            .calls
+            .iter()
+            .find(|call| call.short().starts_with("Dropout") || call.short().starts_with("BatchNorm"));
         let mut finding = super::at(rule, script, quiet.at)
             .weigh(Severity::Warning, if minds.is_some() { 0.9 } else { 0.7 })
-            .evidence(format!("the loop over `{}` is without gradients, and nothing is put in evaluation mode", quiet.over));
+            .evidence(format!(
+                "the loop over `{}` is without gradients, and nothing is put in evaluation mode",
+                quiet.over
+            ));
         if let Some(call) = minds {
             finding = finding.evidence(format!("line {}: the model has `{}`", call.at.line, call.short()));
         }

@@ -38,10 +38,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         let finding = super::at(rule, script, first.at)
             .weigh(Severity::Info, 0.9)
             .evidence("no seed is set".to_owned())
-            .because(
-                "two runs of the same script differ by chance alone",
-                "two runs give the same losses",
-            );
+            .because("two runs of the same script differ by chance alone", "two runs give the same losses");
         vec![super::change(finding, "`torch.manual_seed(0)` before the model and the data are made")]
     })
 }

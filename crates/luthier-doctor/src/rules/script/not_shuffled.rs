@@ -27,13 +27,8 @@
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "DAT302",
-    "script-not-shuffled",
-    Category::Data,
-    include_str!("not_shuffled.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("DAT302", "script-not-shuffled", Category::Data, include_str!("not_shuffled.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {

@@ -39,7 +39,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
         let Some(loads) = script.pretrained() else { return Vec::new() };
         let frozen = script.assigned.iter().any(|a| a.name.ends_with("requires_grad") && a.value == "False")
-            || script.calls.iter().any(|call| call.short() == "requires_grad_" && call.arg("", 0) == Some("False"));
+            || script
+                .calls
+                .iter()
+                .any(|call| call.short() == "requires_grad_" && call.arg("", 0) == Some("False"));
         if frozen {
             return Vec::new();
         }
@@ -68,7 +71,8 @@ fn find(rule: &Rule, script: &Script, loads: &Call, call: &Call) -> Option<Findi
         return None;
     }
     let severity = if size >= error { Severity::Error } else { Severity::Warning };
-    let usual = if sgd { "0.01 with momentum 0.9" } else { "1e-4, 5e-5 for a transformer, 1e-3 at most with LoRA" };
+    let usual =
+        if sgd { "0.01 with momentum 0.9" } else { "1e-4, 5e-5 for a transformer, 1e-3 at most with LoRA" };
     let finding = super::at(rule, script, call.at)
         .weigh(severity, if severity == Severity::Error { 0.9 } else { 0.6 })
         .evidence(format!("`{}(…, lr={lr})` trains all of `{given}`", call.short()))

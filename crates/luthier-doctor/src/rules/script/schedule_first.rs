@@ -50,7 +50,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             let Some(first) = updates.next().filter(|first| first.at > call.at) else { continue };
             let finding = super::at(rule, script, call.at)
                 .weigh(Severity::Warning, 0.8)
-                .evidence(format!("`{}()` comes before `{}()` of line {}", call.callee, first.callee, first.at.line))
+                .evidence(format!(
+                    "`{}()` comes before `{}()` of line {}",
+                    call.callee, first.callee, first.at.line
+                ))
                 .because(
                     "the schedule's first rate is never used, and the others come a step early",
                     "the rate of the first update, as it is logged, is the one the optimizer was made with",

@@ -91,27 +91,39 @@ fn judged(script: &Script, maker: &Call) -> Option<(Severity, f64, String)> {
                 _ => return None,
             };
             let (after, worth) = (gamma.powf((30.0 / size).floor()), size / (1.0 - gamma).max(1e-9));
-            Some((severity, sure, format!(
-                "`StepLR(step_size={size}, gamma={gamma})` leaves {:.2} % of the rate after 30 batches; all updates \
+            Some((
+                severity,
+                sure,
+                format!(
+                    "`StepLR(step_size={size}, gamma={gamma})` leaves {:.2} % of the rate after 30 batches; all updates \
                  together are worth {worth:.0} at the first rate",
-                100.0 * after
-            )))
+                    100.0 * after
+                ),
+            ))
         }
         "MultiStepLR" => {
             let list = maker.arg("milestones", 1)?;
             let numbers = list.trim_matches(['[', ']', '(', ')']).split(',');
             let last = numbers.filter_map(|text| script.number(text.trim())).fold(0.0, f64::max);
             (last > 0.0 && last < 200.0).then(|| {
-                (Severity::Error, 0.9, format!("`MultiStepLR` has had its last milestone after {last} batches"))
+                (
+                    Severity::Error,
+                    0.9,
+                    format!("`MultiStepLR` has had its last milestone after {last} batches"),
+                )
             })
         }
         "ExponentialLR" => {
             let gamma = number("gamma", 1)?;
             (gamma < 0.999).then(|| {
-                (Severity::Error, 0.9, format!(
-                    "`ExponentialLR(gamma={gamma})` leaves {:.2} % of the rate after 100 batches",
-                    100.0 * gamma.powf(100.0)
-                ))
+                (
+                    Severity::Error,
+                    0.9,
+                    format!(
+                        "`ExponentialLR(gamma={gamma})` leaves {:.2} % of the rate after 100 batches",
+                        100.0 * gamma.powf(100.0)
+                    ),
+                )
             })
         }
         "ReduceLROnPlateau" => Some((
@@ -121,12 +133,15 @@ fn judged(script: &Script, maker: &Call) -> Option<(Severity, f64, String)> {
         )),
         "CosineAnnealingLR" => {
             let text = maker.arg("T_max", 1)?;
-            let epochs = text.to_lowercase().contains("epoch") && !text.contains("len(") && !text.contains('*');
+            let epochs =
+                text.to_lowercase().contains("epoch") && !text.contains("len(") && !text.contains('*');
             let few = script.number(text).is_some_and(|length| length <= 300.0);
             (epochs || few).then(|| {
-                (Severity::Error, if epochs { 0.9 } else { 0.7 }, format!(
-                    "`CosineAnnealingLR(T_max={text})` falls and rises again every {text} batches"
-                ))
+                (
+                    Severity::Error,
+                    if epochs { 0.9 } else { 0.7 },
+                    format!("`CosineAnnealingLR(T_max={text})` falls and rises again every {text} batches"),
+                )
             })
         }
         _ => None,

@@ -66,7 +66,11 @@ fn find(rule: &Rule, script: &Script, call: &Call) -> Option<Finding> {
     }
     let finding = super::at(rule, script, call.at)
         .weigh(Severity::Error, 0.9)
-        .evidence(format!("`{}` of line {} is `{length}` calls long, in batches", maker.short(), maker.at.line))
+        .evidence(format!(
+            "`{}` of line {} is `{length}` calls long, in batches",
+            maker.short(),
+            maker.at.line
+        ))
         .evidence(format!("`{}()` is called once an epoch", call.callee))
         .because(
             "the run ends in the first few calls of the schedule, where the rate is at its start",

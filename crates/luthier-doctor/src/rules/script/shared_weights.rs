@@ -117,7 +117,8 @@ fn gather(script: &Script, text: &str, depth: usize, given: &mut Vec<Given>) {
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     for word in words {
         let lists = |value: &str| value.contains("parameters(") || value.contains("params");
-        let assigned = script.assigned.iter().filter(|a| a.name == word && lists(&a.value) && a.value != text);
+        let assigned =
+            script.assigned.iter().filter(|a| a.name == word && lists(&a.value) && a.value != text);
         for assigned in assigned {
             gather(script, &assigned.value, less, given);
         }

@@ -49,9 +49,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         let mut found = Vec::new();
         for call in &script.calls {
             for (class, function, squash) in LOSSES {
-                let made = script.made(&call.callee, |maker| {
-                    LOSSES.iter().any(|(class, ..)| maker.short() == *class)
-                });
+                let made = script
+                    .made(&call.callee, |maker| LOSSES.iter().any(|(class, ..)| maker.short() == *class));
                 let is_loss = call.short() == function
                     || made.is_some_and(|maker| maker.short() == class)
                     || call.callee.contains(&format!("{class}("));
@@ -62,7 +61,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
                         .evidence(why)
                         .evidence(format!("`{class}` takes the {squash} itself"))
                         .because(
-                            format!("the {squash} is taken twice: the loss is almost flat and cannot come near 0"),
+                            format!(
+                                "the {squash} is taken twice: the loss is almost flat and cannot come near 0"
+                            ),
                             "the loss on a batch that is known by heart comes near 0",
                         );
                     found.push(super::change(finding, format!("give the loss the outputs without {squash}")));

@@ -32,13 +32,8 @@
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "LOO304",
-    "script-stays-in-eval",
-    Category::Loop,
-    include_str!("stays_in_eval.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("LOO304", "script-stays-in-eval", Category::Loop, include_str!("stays_in_eval.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {

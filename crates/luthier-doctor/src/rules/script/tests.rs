@@ -39,34 +39,64 @@ fn a_healthy_script_has_nothing() {
 fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
     let step = "            optimizer.step()\n";
     let cases: &[(&str, Severity, &[(&str, &str)])] = &[
-        ("SCH301", Severity::Error, &[(step, "            optimizer.step()\n            scheduler.step()\n")]),
+        (
+            "SCH301",
+            Severity::Error,
+            &[(step, "            optimizer.step()\n            scheduler.step()\n")],
+        ),
         (
             "SCH302",
             Severity::Error,
-            &[("StepLR(optimizer, step_size=10, gamma=0.5)", "OneCycleLR(optimizer, 0.1, total_steps=30 * len(train_loader))")],
+            &[(
+                "StepLR(optimizer, step_size=10, gamma=0.5)",
+                "OneCycleLR(optimizer, 0.1, total_steps=30 * len(train_loader))",
+            )],
         ),
         (
             "SCH303",
             Severity::Warning,
-            &[("        model.train()\n", "        model.train()\n        scheduler.step()\n"), ("        scheduler.step()\n        check", "        check")],
+            &[
+                ("        model.train()\n", "        model.train()\n        scheduler.step()\n"),
+                ("        scheduler.step()\n        check", "        check"),
+            ],
         ),
         ("OPT301", Severity::Error, &[("default=1e-4", "default=0.01")]),
         (
             "OPT302",
             Severity::Warning,
-            &[("    scheduler = ", "    second = torch.optim.SGD(model.fc.parameters(), lr=0.001)\n    scheduler = ")],
+            &[(
+                "    scheduler = ",
+                "    second = torch.optim.SGD(model.fc.parameters(), lr=0.001)\n    scheduler = ",
+            )],
         ),
         ("LOO301", Severity::Error, &[("            optimizer.zero_grad()\n", "")]),
-        ("LOO302", Severity::Error, &[(step, "            optimizer.zero_grad()\n            optimizer.step()\n")]),
+        (
+            "LOO302",
+            Severity::Error,
+            &[(step, "            optimizer.zero_grad()\n            optimizer.step()\n")],
+        ),
         (
             "LOO303",
             Severity::Warning,
-            &[(step, "            optimizer.step()\n            nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"), ("            nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n", "")],
+            &[
+                (
+                    step,
+                    "            optimizer.step()\n            nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n",
+                ),
+                ("            nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n", ""),
+            ],
         ),
         ("LOO304", Severity::Warning, &[("        model.train()\n", "")]),
         ("LOO305", Severity::Warning, &[("total += loss.item()", "total += loss")]),
         ("LOO306", Severity::Info, &[("    torch.manual_seed(0)\n", "")]),
-        ("OUT301", Severity::Error, &[("outputs = model(x)\n            loss", "outputs = F.softmax(model(x), dim=1)\n            loss")]),
+        (
+            "OUT301",
+            Severity::Error,
+            &[(
+                "outputs = model(x)\n            loss",
+                "outputs = F.softmax(model(x), dim=1)\n            loss",
+            )],
+        ),
         ("EVA301", Severity::Warning, &[("    model.eval()\n", "")]),
         (
             "DAT301",
@@ -105,12 +135,18 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
         &[
             (step, twice),
             ("        scheduler.step()\n        check", "        check"),
-            ("StepLR(optimizer, step_size=10, gamma=0.5)", "OneCycleLR(optimizer, 0.1, total_steps=30 * len(train_loader))"),
+            (
+                "StepLR(optimizer, step_size=10, gamma=0.5)",
+                "OneCycleLR(optimizer, 0.1, total_steps=30 * len(train_loader))",
+            ),
         ],
         &[
             (step, twice),
             ("        scheduler.step()\n        check", "        check"),
-            ("StepLR(optimizer, step_size=10, gamma=0.5)", "CosineAnnealingLR(optimizer, T_max=30 * len(train_loader))"),
+            (
+                "StepLR(optimizer, step_size=10, gamma=0.5)",
+                "CosineAnnealingLR(optimizer, T_max=30 * len(train_loader))",
+            ),
         ],
         &[
             (step, twice),
@@ -121,7 +157,10 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
         &[("default=1e-4", "default=0.01"), ("model.parameters(), lr", "model.fc.parameters(), lr")],
         &[
             ("default=1e-4", "default=0.01"),
-            ("    optimizer = ", "    for p in model.parameters():\n        p.requires_grad = False\n    optimizer = "),
+            (
+                "    optimizer = ",
+                "    for p in model.parameters():\n        p.requires_grad = False\n    optimizer = ",
+            ),
         ],
         &[("weights=\"DEFAULT\"", "weights=None"), ("default=1e-4", "default=0.01")],
         // one of two optimizers
@@ -130,7 +169,10 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
             "    if args.sgd:\n        optimizer = torch.optim.SGD(model.parameters(), lr=0.001)\n    scheduler = ",
         )],
         // two models, as in adversarial training
-        &[("    scheduler = ", "    other = torch.optim.SGD(critic.parameters(), lr=0.001)\n    scheduler = ")],
+        &[(
+            "    scheduler = ",
+            "    other = torch.optim.SGD(critic.parameters(), lr=0.001)\n    scheduler = ",
+        )],
         // accumulation
         &[
             (
@@ -141,9 +183,15 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
         ],
         // probabilities that are only shown, and a log
         &[("total += loss.item()", "total += loss.item()\n            shown = F.softmax(outputs, dim=1)")],
-        &[("outputs = model(x)\n            loss", "outputs = F.log_softmax(model(x), dim=1)\n            loss")],
+        &[(
+            "outputs = model(x)\n            loss",
+            "outputs = F.log_softmax(model(x), dim=1)\n            loss",
+        )],
         // words in comments and strings
-        &[("    torch.manual_seed(0)\n", "    torch.manual_seed(0)\n    # optimizer.step() in a loop\n    print('zip(a_loader, b_loader)')\n")],
+        &[(
+            "    torch.manual_seed(0)\n",
+            "    torch.manual_seed(0)\n    # optimizer.step() in a loop\n    print('zip(a_loader, b_loader)')\n",
+        )],
         // a mode given as an argument
         &[("    model.eval()\n", "    model.train(False)\n")],
     ];
@@ -174,7 +222,10 @@ fn replay_with_two_optimizers_names_its_three_faults() {
 
 #[test]
 fn softmax_is_found_through_names_and_classes() {
-    let through = changed(&[("outputs = model(x)\n            loss", "scores = model(x)\n            outputs = scores.softmax(dim=1)\n            loss")]);
+    let through = changed(&[(
+        "outputs = model(x)\n            loss",
+        "scores = model(x)\n            outputs = scores.softmax(dim=1)\n            loss",
+    )]);
     assert_eq!(said("OUT301", &through).len(), 1);
     let class = "import torch.nn as nn\nclass Net(nn.Module):\n    def forward(self, x):\n        x = self.fc(x)\n        return F.softmax(x, dim=1)\n\
 net = Net()\nloss_fn = nn.CrossEntropyLoss()\nfor x, y in loader:\n    loss = loss_fn(net(x), y)\n";

@@ -28,13 +28,8 @@ use crate::script::Script;
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
-pub static RULE: Rule = super::rule(
-    "DAT301",
-    "script-zipped-loaders",
-    Category::Data,
-    include_str!("zipped_loaders.rs"),
-    look,
-);
+pub static RULE: Rule =
+    super::rule("DAT301", "script-zipped-loaders", Category::Data, include_str!("zipped_loaders.rs"), look);
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
@@ -70,7 +65,8 @@ fn zipped(script: &Script, over: &str) -> Option<Vec<String>> {
     let words = inside.split([',', ')', '(']).map(str::trim);
     let loader = |word: &&str| {
         let last = word.rsplit('.').next().unwrap_or(word);
-        let named = last.to_lowercase().contains("loader") || last.ends_with("_dl") || last.starts_with("dl_");
+        let named =
+            last.to_lowercase().contains("loader") || last.ends_with("_dl") || last.starts_with("dl_");
         named || script.made(word, |call| call.short() == "DataLoader").is_some()
     };
     Some(words.filter(|word| !word.is_empty()).filter(loader).map(str::to_owned).collect())

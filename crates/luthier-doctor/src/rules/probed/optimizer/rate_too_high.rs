@@ -83,22 +83,23 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     let rehearsed = signs::rehearsed(view);
     let sized = ratio > FAR || beyond > 1.0;
     let exact = view.linear() && beyond > 1.0;
-    let (severity, sure): (Severity, f64) = if exact && view.batch() >= 4 || (ratio > THROWN || beyond > 2.0) && consequence {
-        (Severity::Error, 0.93)
-    } else if sized && consequence {
-        (Severity::Error, 0.8)
-    } else if matches!(rehearsed, Rehearsed::Fails(..)) {
-        (Severity::Error, 0.93)
-    } else if learns {
-        // it learns a batch at this rate: large steps do no harm that shows
-        if ratio > THROWN || beyond > 6.0 { (Severity::Info, 0.5) } else { return None }
-    } else if beyond > 6.0 || ratio > 1.0 {
-        (Severity::Warning, 0.7)
-    } else if ratio > THROWN || beyond > 2.0 {
-        (Severity::Info, 0.5)
-    } else {
-        return None;
-    };
+    let (severity, sure): (Severity, f64) =
+        if exact && view.batch() >= 4 || (ratio > THROWN || beyond > 2.0) && consequence {
+            (Severity::Error, 0.93)
+        } else if sized && consequence {
+            (Severity::Error, 0.8)
+        } else if matches!(rehearsed, Rehearsed::Fails(..)) {
+            (Severity::Error, 0.93)
+        } else if learns {
+            // it learns a batch at this rate: large steps do no harm that shows
+            if ratio > THROWN || beyond > 6.0 { (Severity::Info, 0.5) } else { return None }
+        } else if beyond > 6.0 || ratio > 1.0 {
+            (Severity::Warning, 0.7)
+        } else if ratio > THROWN || beyond > 2.0 {
+            (Severity::Info, 0.5)
+        } else {
+            return None;
+        };
     let (severity, sure) = match rehearsed {
         Rehearsed::Fails(..) => (Severity::Error, sure.max(0.93)),
         Rehearsed::Bears => (Severity::Info, 0.5),
