@@ -30,11 +30,8 @@ fn recipe(optim: &str, train: &str, rest: &str) -> Recipe {
 }
 
 fn split(name: &str, labels: &[u32]) -> SplitPlan {
-    let samples = labels
-        .iter()
-        .enumerate()
-        .map(|(i, label)| Sample { path: format!("{i}.png"), label: *label })
-        .collect();
+    let samples =
+        labels.iter().enumerate().map(|(i, label)| Sample::new(format!("{i}.png"), *label)).collect();
     SplitPlan { name: name.into(), root: "x".into(), hash: None, samples, skipped: vec![] }
 }
 
@@ -56,6 +53,7 @@ fn model() -> ModelPlan {
         weights: "none".into(),
         load: None,
         config: None,
+        heads: Vec::new(),
         parts: PARTS.map(Into::into).to_vec(),
         tensors: vec![
             tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),
@@ -70,10 +68,8 @@ fn model() -> ModelPlan {
 }
 
 fn plan(recipe: &Recipe, labels: &[u32]) -> Result<Plan, PlanError> {
-    let data = DataPlan {
-        classes: vec!["a".into(), "b".into()],
-        splits: vec![split("train", labels), split("valid", &[0, 1])],
-    };
+    let splits = vec![split("train", labels), split("valid", &[0, 1])];
+    let data = DataPlan::new(vec!["a".into(), "b".into()], splits);
     let machine = Machine {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,
@@ -184,7 +180,7 @@ fn nothing_left_to_train_is_refused() {
     let recipe = recipe("type = \"SGD\"\nlr = 0.01", "epochs = 1\nbatch_size = 2", "");
     let mut model = model();
     model.tensors.iter_mut().for_each(|t| t.trainable = false);
-    let data = DataPlan { classes: vec!["a".into(), "b".into()], splits: vec![split("train", &[0, 1])] };
+    let data = DataPlan::new(vec!["a".into(), "b".into()], vec![split("train", &[0, 1])]);
     let machine = Machine {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,

@@ -130,6 +130,7 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             (columns, max_length, format, (tokenizer, pad_token, header, padding_side), length_buckets),
         )| Data {
             format: if texts { format } else { DataFormat::ImageFolder },
+            attributes: None,
             train: train.map(Into::into),
             path: path.map(Into::into),
             valid: valid.map(Into::into),
@@ -281,6 +282,8 @@ fn train() -> impl Strategy<Value = Train> {
                 precision,
                 prefix_cache,
                 shortcuts: !drop_last,
+                interleave: Interleave::default(),
+                epoch_ends: EpochEnds::default(),
                 ema,
                 early_stopping,
                 checkpoint,
@@ -301,15 +304,18 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let arch = prop_oneof![
         select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0])
             .prop_map(|arch| (arch, None, None)),
+        prop::option::of(text()).prop_map(|config| (Arch::Vit, config, None)),
         (select(vec![Arch::Gpt2, Arch::Bert]), prop::option::of(text()), prop::option::of(pool)),
     ];
     let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
         |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
             arch,
             weights: Some(weights),
+            heads: Default::default(),
             layers: None,
             init: None,
             output: OutputAct::None,
+            vit: None,
             config,
             pool,
             freeze,
@@ -358,6 +364,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             optim,
             schedule,
             stages: stages(&train),
+            streams: Vec::new(),
             train,
             eval,
         });
@@ -467,6 +474,7 @@ impl Rows {
             output,
             config: None,
             pool: None,
+            vit: None,
             ..recipe.model
         };
         let metric = if regression { Metric::R2 } else { recipe.eval.metric };

@@ -11,9 +11,9 @@ use crate::opened::Opened;
 
 pub fn told(opened: &Opened, split: &str, probe: ProbeKind, voice: &Voice) -> Result<(), Failure> {
     let plan = &opened.runner.plan;
-    if plan.table.is_some() || plan.text.is_some() {
+    if plan.table.is_some() || plan.text.is_some() || plan.data.classes.is_empty() {
         return Err(Failure::misuse(
-            "the run's samples are no pictures",
+            "the run's samples are no pictures of one class each",
             "`--probe` judges classifiers of pictures; leave it out",
         ));
     }

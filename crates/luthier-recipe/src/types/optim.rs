@@ -31,6 +31,27 @@ pub struct Optim {
     pub groups: Vec<Group>,
 }
 
+impl Optim {
+    /// No recipe has a rate of 0: it stands for a table that was not given.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.lr == 0.0
+    }
+}
+
+impl Default for Optim {
+    /// None.
+    fn default() -> Self {
+        Optim {
+            rule: Rule::SGD { momentum: 0.0, dampening: 0.0, nesterov: false },
+            lr: 0.0,
+            weight_decay: 0.0,
+            no_decay: Vec::new(),
+            layer_decay: None,
+            groups: Vec::new(),
+        }
+    }
+}
+
 /// The update rule; names, defaults and arithmetic are `torch.optim`'s, of LAMB and LARS their papers'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]

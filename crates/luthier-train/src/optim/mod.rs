@@ -87,7 +87,8 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Moves the trainable parameters of a plan onto flat buffers, one per group. `tensors` are the model's, in the
-    /// order of `plans`; those whose indices are `resting` stay where they are.
+    /// order of `plans`; those whose indices are `resting` stay where they are, and so do all of them `beside` another
+    /// optimizer that has moved them.
     pub fn new(
         rule: &Rule,
         groups: &[GroupPlan],
@@ -95,6 +96,7 @@ impl Optimizer {
         resting: &[usize],
         tensors: &[Tensor],
         format: MemoryFormat,
+        beside: bool,
     ) -> Result<Self, TrainError> {
         let mut made = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
@@ -108,7 +110,11 @@ impl Optimizer {
             if members.is_empty() {
                 continue;
             }
-            let flat = FlatBuffer::new(&members, format)?;
+            let flat = if beside {
+                FlatBuffer::beside(&members, format)?
+            } else {
+                FlatBuffer::new(&members, format)?
+            };
             let state = state_names(rule)
                 .iter()
                 .map(|name| Memory::new(name, &flat))
