@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 4] = ["src/shim.cpp", "src/fused.cpp", "src/packed.cpp", "src/dropout.cpp"];
+const SOURCES: [&str; 5] =
+    ["src/shim.cpp", "src/fused.cpp", "src/packed.cpp", "src/dropout.cpp", "src/nearest.cpp"];
 
 fn main() {
     for file in SOURCES.iter().chain(&["src/guarded.h"]) {

@@ -8,6 +8,7 @@
 //!   lists of tensors;
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
+//! - [`nearest`], [`cluster_sums`]: what k-means does besides products;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
 //!
@@ -29,6 +30,8 @@ mod grad;
 #[expect(unsafe_code, reason = "as `fused`")]
 mod layerwise;
 mod layout;
+#[expect(unsafe_code, reason = "as `ffi`, for slices")]
+mod nearest;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
 mod seed;
@@ -44,6 +47,7 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, lerp, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
+pub use nearest::{Moved, Nearest, cluster_sums, nearest};
 pub use packed::{PackedLinear, Then};
 pub use seed::{Draws, manual_seed};
 pub use threads::{interop_threads, set_interop_threads, set_threads, threads};

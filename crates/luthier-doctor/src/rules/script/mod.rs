@@ -75,7 +75,7 @@ fn change(mut finding: Finding, summary: impl Into<String>) -> Finding {
 }
 
 /// Calls in a loop itself, and in functions that are called in it.
-fn reached<'a>(script: &'a Script, index: usize) -> Vec<&'a Call> {
+fn reached(script: &Script, index: usize) -> Vec<&Call> {
     let direct: Vec<&Call> = script.within(index).collect();
     let called = |name: &str| direct.iter().any(|call| call.short() == name);
     let inside = |call: &&Call| {
