@@ -30,6 +30,9 @@ fn changed(pairs: &[(&str, &str)]) -> String {
     })
 }
 
+/// A rule, how grave its finding is, and edits that bring the fault in.
+type Case<'a> = (&'a str, Severity, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn a_healthy_script_has_nothing() {
     assert_eq!(findings(HEALTHY), []);
@@ -38,7 +41,7 @@ fn a_healthy_script_has_nothing() {
 #[test]
 fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
     let step = "            optimizer.step()\n";
-    let cases: &[(&str, Severity, &[(&str, &str)])] = &[
+    let cases: &[Case<'_>] = &[
         (
             "SCH301",
             Severity::Error,
