@@ -14,8 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let loaded = luthier_recipe::load(path.as_ref(), &[]).map_err(|error| format!("{error:?}"))?;
         let reading = began.elapsed();
         let began = Instant::now();
-        let prepared =
-            luthier_train::prepare(&loaded.recipe, &loaded.base, "cpu").map_err(|error| format!("{error:?}"))?;
+        let prepared = luthier_train::prepare(&loaded.recipe, &loaded.base, "cpu")
+            .map_err(|error| format!("{error:?}"))?;
         let planning = began.elapsed();
         let facts = Facts { recipe: Some(&loaded), plan: Some(&prepared.plan), ..Facts::default() };
         let mut times: Vec<f64> = Vec::new();
