@@ -182,7 +182,7 @@ fn plan(recipe: &Recipe, world: &World) -> Result<Plan, PlanError> {
         memory_format: "contiguous".into(),
     };
     let text = recipe.model.arch.reads_text().then(|| texts(world));
-    let data = DataPlan { classes, splits };
+    let data = DataPlan::new(classes, splits);
     let mut plan = resolve(recipe, ".", data, text, model, machine)?;
     plan.table = table;
     Ok(plan)
@@ -206,7 +206,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 fn split(name: &str, labels: Vec<u32>) -> SplitPlan {
     let samples = labels.into_iter().enumerate();
-    let samples = samples.map(|(at, label)| Sample { path: at.to_string(), label }).collect();
+    let samples = samples.map(|(at, label)| Sample::new(at.to_string(), label)).collect();
     SplitPlan { name: name.into(), root: name.into(), hash: None, samples, skipped: Vec::new() }
 }
 
@@ -279,6 +279,7 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         weights: model.weights().into(),
         load: pretrained.then(|| world.load.clone()),
         config: None,
+        heads: Vec::new(),
         parts,
         tensors,
     }

@@ -98,6 +98,18 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("nothing to train", "[model]", "[model]\ntrain = []"),
     ("pool of pictures", "[model]", "[model]\npool = \"mean\""),
     ("config of pictures", "[model]", "[model]\nconfig = \"config.json\""),
+    ("shape of another architecture", "[model]", "[model]\nvit = { size = \"tiny\" }"),
+    (
+        "shape beside weights",
+        "arch = \"resnet18\"\nweights = \"none\"",
+        "arch = \"vit\"\nweights = \"vit.safetensors\"\nvit = { size = \"tiny\" }",
+    ),
+    (
+        "heads that do not share",
+        "arch = \"resnet18\"",
+        "arch = \"vit\"\nvit = { size = \"tiny\", hidden_size = 64, num_attention_heads = 5 }",
+    ),
+    ("unknown size", "arch = \"resnet18\"", "arch = \"vit\"\nvit = { size = \"medium\" }"),
     ("unknown pool", "[model]", "[model]\npool = \"last_token\""),
     ("ema.decay = 1", "epochs = 5", "epochs = 5\nema = { decay = 1.0 }"),
     ("clip_grad_norm = 0", "epochs = 5", "epochs = 5\nclip_grad_norm = 0.0"),

@@ -85,6 +85,8 @@ static STATIC: &[&Rule] = &[
     &optimizer::decay::RULE,
     &optimizer::too_few_updates::RULE,
     &optimizer::curvature::RULE,
+    &optimizer::trust_on_all::RULE,
+    &optimizer::trust_rate::RULE,
     &schedule::scheduler_unit::RULE,
     &schedule::warmup::RULE,
     &schedule::length::RULE,

@@ -61,7 +61,7 @@ pub(super) fn splits(recipe: &Recipe, base: &Path) -> Result<(DataPlan, TablePla
             splits.push(split_plan(name, root, from, labels, &part, own.is_some()));
         }
     }
-    Ok((DataPlan { classes, splits }, table, notes))
+    Ok((DataPlan::new(classes, splits), table, notes))
 }
 
 /// Counts rows that are known already: a row is known by a hash of all its cells.
@@ -253,8 +253,7 @@ fn notes_of(root: &str, grid: &Grid) -> Option<String> {
 }
 
 fn split_plan(name: &str, root: &str, grid: &Grid, labels: &[u32], part: &[u32], skipped: bool) -> SplitPlan {
-    let sample =
-        |row: &u32| Sample { path: grid.lines[*row as usize].to_string(), label: labels[*row as usize] };
+    let sample = |row: &u32| Sample::new(grid.lines[*row as usize].to_string(), labels[*row as usize]);
     let skip = |(line, why): &(u64, String)| Skipped { path: line.to_string(), why: why.clone() };
     SplitPlan {
         name: name.into(),
