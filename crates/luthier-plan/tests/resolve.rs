@@ -55,6 +55,7 @@ fn model() -> ModelPlan {
         weights: "none".into(),
         load: None,
         config: None,
+        lora: None,
         parts: PARTS.map(Into::into).to_vec(),
         tensors: vec![
             tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use luthier_data::Chain;
-use luthier_model::{Model, ModelError, Shape, Spec, config_of, config_of_weights};
-use luthier_plan::{DataPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve};
-use luthier_recipe::{Arch, Precision, Recipe, Task};
+use luthier_model::{Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
+use luthier_plan::{
+    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve,
+};
+use luthier_recipe::{Arch, Lora, Precision, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
@@ -55,7 +57,10 @@ pub(crate) fn bare_model(plan: &Plan, device: Device) -> Result<Model, TrainErro
     let wanted = wanted(&plan.data, plan.table.as_ref());
     let input = input(&plan.recipe, plan.table.as_ref())?;
     let spec = Spec::of(&plan.recipe.model, wanted, plan.model.config.clone(), input);
-    let model = Model::build(&spec, plan.recipe.seed, device)?;
+    let mut model = Model::build(&spec, plan.recipe.seed, device)?;
+    if let Some(lora) = &plan.model.lora {
+        model.add_lora(lora, plan.recipe.seed)?;
+    }
     settle(&plan.recipe, &model)?;
     if plan.memory_format == "channels_last" {
         model.to_channels_last()?;
@@ -117,6 +122,11 @@ fn model_plan(
             Some(report)
         }
     };
+    let mut load = load;
+    let lora = match &asked.lora {
+        None => None,
+        Some(lora) => Some(adapted(recipe, lora, base, &mut model, &mut load, &mut notes)?),
+    };
     settle(recipe, &model)?;
     if table.is_none() {
         model.to_channels_last()?;
@@ -126,10 +136,46 @@ fn model_plan(
         weights: asked.weights().into(),
         load,
         config: model.config(),
+        lora,
         parts: model.parts().iter().map(|part| part.name.clone()).collect(),
         tensors: model.tensor_plans(),
     };
     Ok((model, plan, notes))
+}
+
+/// Puts LoRA into a model that has its weights, and says what that came to.
+fn adapted(
+    recipe: &Recipe,
+    asked: &Lora,
+    base: &Path,
+    model: &mut Model,
+    load: &mut Option<LoadReport>,
+    notes: &mut Vec<String>,
+) -> Result<LoraPlan, TrainError> {
+    let folder = asked.adapter.as_ref().map(|folder| base.join(folder));
+    let file = folder.as_deref().map(read_adapter).transpose()?;
+    // without weights all is random, and only a head that has learned something is of use
+    let mut fresh = match load.as_ref() {
+        Some(load) => load.head.iter().chain(&load.missing).cloned().collect(),
+        None => vec![format!("{}.weight", model.head)],
+    };
+    if let Some(file) = &file {
+        let replaced = file.replaces(model);
+        fresh.retain(|name| !replaced.contains(&name.as_str()));
+    }
+    let plan = model.plan_lora(asked, file.as_ref(), &fresh)?;
+    model.add_lora(&plan, recipe.seed)?;
+    let mut told = vec![model.lora_note(&plan)];
+    if let Some(file) = &file {
+        told.extend(file.copy_into(model)?);
+    }
+    if let Some(load) = load {
+        load.notes.extend(told.iter().cloned());
+        load.head.retain(|name| fresh.contains(name));
+        load.missing.retain(|name| fresh.contains(name));
+    }
+    notes.extend(told);
+    Ok(plan)
 }
 
 /// Numbers of a sample that are learned: classes, or target columns.

@@ -94,6 +94,7 @@ static STATIC: &[&Rule] = &[
     &finetune::head_frozen::RULE,
     &finetune::head_slower::RULE,
     &finetune::preprocessing::RULE,
+    &finetune::lora_scale::RULE,
     &evaluation::no_validation::RULE,
     &evaluation::small_validation::RULE,
     &regularization::dropout::RULE,

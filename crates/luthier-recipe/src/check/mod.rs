@@ -2,6 +2,7 @@
 
 mod data;
 mod layers;
+mod lora;
 mod model;
 mod rows;
 mod stages;
@@ -18,6 +19,7 @@ pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
     data::check(recipe, tell);
     model::check(recipe, tell);
+    lora::check(recipe, tell);
     training::check(recipe, tell);
     stages::check(recipe, tell);
 }

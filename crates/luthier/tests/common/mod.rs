@@ -51,6 +51,7 @@ pub fn plan() -> Plan {
                 ..LoadReport::default()
             }),
             config: None,
+            lora: None,
             parts: vec!["conv1".to_owned(), "rest".to_owned()],
             tensors,
         },

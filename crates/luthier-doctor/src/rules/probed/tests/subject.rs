@@ -59,6 +59,7 @@ impl Subject {
             weights: "none".into(),
             load: None,
             config: None,
+            lora: None,
             parts: Vec::new(),
             tensors: tensors.iter().map(tensor).collect(),
         };
