@@ -1,8 +1,8 @@
 //! Plans for tests, from a small recipe and figures of data that nobody has to have.
 
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, Machine, ModelPlan, Patterns, Plan,
-    PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
+    Plan, PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
     TensorPlan, TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
@@ -249,6 +249,15 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         Arch::EfficientnetLite0 => {
             named(&["_conv_stem", "_bn0", "blocks.0.0._depthwise_conv", "blocks.0.0._bn1", "_fc"])
         }
+        Arch::Gpt2 if model.lora.is_some() => named(&[
+            "wte",
+            "h.0.ln_1",
+            "h.0.attn.c_attn",
+            "h.0.attn.c_attn.lora_A",
+            "h.0.attn.c_attn.lora_B",
+            "ln_f",
+            "score",
+        ]),
         Arch::Gpt2 => named(&["wte", "h.0.ln_1", "h.0.attn.c_attn", "ln_f", "score"]),
         _ => named(&["conv1", "bn1", "layer1.0.conv1", "layer1.0.bn1", "fc"]),
     };
@@ -261,6 +270,7 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
             parts.push(part);
         }
         let chosen = train.as_ref().is_none_or(|train| train.first(&name).is_some());
+        let chosen = chosen && (model.lora.is_none() || name.contains("lora_") || name.starts_with("score"));
         let trainable = role != Role::Buffer && chosen && freeze.first(&name).is_none();
         TensorPlan {
             name,
@@ -280,8 +290,24 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         load: pretrained.then(|| world.load.clone()),
         config: None,
         heads: Vec::new(),
+        lora: model.lora.as_ref().map(lora),
         parts,
         tensors,
+    }
+}
+
+fn lora(asked: &luthier_recipe::Lora) -> LoraPlan {
+    LoraPlan {
+        r: asked.r.unwrap_or(8),
+        alpha: asked.alpha.unwrap(),
+        dropout: asked.dropout,
+        bias: asked.bias,
+        use_rslora: asked.use_rslora,
+        use_dora: asked.use_dora,
+        asked: vec!["c_attn".into()],
+        modules: vec!["h.0.attn.c_attn".into()],
+        modules_to_save: vec!["score".into()],
+        adapter: None,
     }
 }
 

@@ -204,6 +204,21 @@ pub enum ModelError {
         /// What to do
         help: String,
     },
+    /// A layer that LoRA shall stand at and that is not there
+    #[error("the plan has LoRA at `{0}`, and the model no linear layer of that name")]
+    #[diagnostic(help("the plan is another model's"))]
+    NoLinear(String),
+    /// An adapter that cannot be read
+    #[error("cannot read the adapter `{}`: {why}", folder.display())]
+    #[diagnostic(help(
+        "`model.lora.adapter` is a folder with `adapter_config.json` and `adapter_model.safetensors`, as PEFT writes it"
+    ))]
+    Adapter {
+        /// Where
+        folder: PathBuf,
+        /// What about it
+        why: String,
+    },
     /// No head that makes words
     #[error("the architecture has no language-model head")]
     #[diagnostic(help("`gpt2` has one"))]

@@ -17,6 +17,7 @@ mod input;
 pub mod layers;
 mod layout;
 mod load;
+mod lora;
 mod mismatch;
 mod model;
 mod network;
@@ -37,6 +38,7 @@ pub use huggingface::{from_huggingface, huggingface_config, huggingface_name, hu
 pub use input::{Input, Tokens};
 pub use layout::Layout;
 pub use load::tensor_of;
+pub use lora::{AdapterFile, read_adapter};
 pub use model::Model;
 pub use network::{Network, Part};
 pub use spec::{Shape, Spec, Stack};

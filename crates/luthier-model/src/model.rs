@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 use crate::arch::{self, Options};
 use crate::config::NetConfig;
 use crate::heads::HeadSpec;
+use crate::lora::Sites;
 use crate::switches::Switches;
 use crate::{
     Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, heads, pool,
@@ -37,7 +38,9 @@ pub struct Model {
     outputs: i64,
     pool: Option<Pool>,
     pub(crate) config: Option<NetConfig>,
-    switches: Arc<Switches>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) switches: Arc<Switches>,
+    pub(crate) sites: Arc<Sites>,
 }
 
 impl std::fmt::Debug for Model {
@@ -100,13 +103,28 @@ impl Model {
         let _draws = manual_seed(seed);
         let mut store = ParamStore::default();
         let place = Builder::new(&mut store, device);
-        let switches = place.switches();
+        let (switches, sites) = (place.switches(), place.sites());
         let net = arch::build(arch, place, outputs, options)?;
         let pool = arch.reads_text().then(|| options.pool.unwrap_or(pool::own(arch)));
         let config = options.config.clone();
+        let parts = net.parts().to_vec();
         let (classes, heads) = (outputs, options.heads.clone());
         let (outputs, head) = net.outputs().unwrap_or_else(|| (classes, arch::head(arch).to_owned()));
-        Ok(Self { arch, net, store, head, heads, device, classes, outputs, pool, config, switches })
+        Ok(Self {
+            arch,
+            net,
+            store,
+            head,
+            heads,
+            device,
+            classes,
+            outputs,
+            pool,
+            config,
+            parts,
+            switches,
+            sites,
+        })
     }
 
     /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
@@ -120,7 +138,7 @@ impl Model {
 
     /// The parts of the network, in the order they run; the last one makes logits.
     pub fn parts(&self) -> &[Part] {
-        self.net.parts()
+        &self.parts
     }
 
     /// The part that a parameter or buffer belongs to, as an index into [`Model::parts`].
@@ -149,6 +167,7 @@ impl Model {
             let (start, end) = (parts.start, parts.end);
             return Err(ModelError::Parts { arch: arch_name(self.arch), count, start, end });
         }
+        self.switches.set_trains(train);
         let logits = parts.contains(&(count - 1));
         let mut flow = flow;
         for part in parts {
@@ -173,7 +192,13 @@ impl Model {
     /// The architecture has no such head, or the tokens are none of it.
     pub fn next_tokens(&self, tokens: Tokens, train: bool) -> Result<Tensor, ModelError> {
         let flow = self.begin(&Input::Tokens(tokens))?;
+        self.switches.set_trains(train);
         Ok(self.net.next_tokens(&flow, train)?.f_to_kind(Kind::Float)?)
+    }
+
+    /// The layers that come after the features: the head, or several heads and their hidden layers.
+    pub(crate) fn head_layers(&self) -> Vec<String> {
+        if self.heads.is_empty() { vec![self.head.clone()] } else { heads::prefixes(&self.heads) }
     }
 
     /// Whether a tensor of that name is one of what comes after the features.

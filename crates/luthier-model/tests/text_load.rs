@@ -238,6 +238,7 @@ fn recipe(arch: Arch, config: Option<&str>) -> luthier_recipe::Model {
         pool: None,
         freeze: Vec::new(),
         train: None,
+        lora: None,
         allow_unmatched: Vec::new(),
         dropout: None,
     }

@@ -1,6 +1,6 @@
 //! Everything that will happen.
 
-use luthier_recipe::Recipe;
+use luthier_recipe::{LoraBias, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::TablePlan;
@@ -158,15 +158,52 @@ pub struct ModelPlan {
     pub weights: String,
     /// What loading them matched; `None` for random weights
     pub load: Option<LoadReport>,
-    /// The `config.json` of a text model, with every value that decides its arithmetic; `None` for pictures
+    /// The `config.json` of a transformer, with every value that decides its arithmetic; `None` for the others
     pub config: Option<serde_json::Value>,
     /// Names and numbers of classes of several heads, in order; none for a model with one
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<(String, u64)>,
+    /// Low-rank adaptation; `None` without
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraPlan>,
     /// Consecutive parts of the network, first to last
     pub parts: Vec<String>,
     /// Every parameter and buffer, in the model's order
     pub tensors: Vec<TensorPlan>,
+}
+
+/// Low-rank adaptation as it was resolved, with the names of PEFT's `LoraConfig`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoraPlan {
+    /// Rank
+    pub r: u64,
+    /// Numerator of the scale
+    pub alpha: f64,
+    /// Dropout before A
+    pub dropout: f64,
+    /// Which biases are trained
+    pub bias: LoraBias,
+    /// The scale is alpha / √r
+    pub use_rslora: bool,
+    /// Lengths and directions of rows are trained apart
+    pub use_dora: bool,
+    /// `target_modules` as asked: names, patterns, or the one word `all-linear`
+    pub asked: Vec<String>,
+    /// Linear layers that have an A and a B, in the model's order
+    pub modules: Vec<String>,
+    /// Layers that are trained whole
+    pub modules_to_save: Vec<String>,
+    /// Folder of the adapter that it went on from
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+}
+
+impl LoraPlan {
+    /// What B A x is multiplied by.
+    pub fn scale(&self) -> f64 {
+        let rank = self.r as f64;
+        self.alpha / if self.use_rslora { rank.sqrt() } else { rank }
+    }
 }
 
 /// What loading a weight file matched.

@@ -54,6 +54,7 @@ fn model() -> ModelPlan {
         load: None,
         config: None,
         heads: Vec::new(),
+        lora: None,
         parts: PARTS.map(Into::into).to_vec(),
         tensors: vec![
             tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),

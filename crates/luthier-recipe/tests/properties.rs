@@ -307,8 +307,22 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         prop::option::of(text()).prop_map(|config| (Arch::Vit, config, None)),
         (select(vec![Arch::Gpt2, Arch::Bert]), prop::option::of(text()), prop::option::of(pool)),
     ];
-    let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
-        |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
+    let lora = (prop::option::of(1..99_u64), positive(), share(), patterns(1), prop::bool::ANY).prop_map(
+        |(r, alpha, dropout, names, use_dora)| Lora {
+            r,
+            alpha: Some(alpha),
+            dropout,
+            target_modules: Some(LoraTargets::Named(names)),
+            bias: LoraBias::LoraOnly,
+            modules_to_save: None,
+            use_rslora: !use_dora,
+            use_dora,
+            adapter: None,
+        },
+    );
+    let lora = prop::option::of(lora);
+    let model = (arch, text(), (chosen, lora), patterns(0), prop::option::of(share())).prop_map(
+        |((arch, config, pool), weights, ((freeze, train), lora), allow_unmatched, dropout)| Model {
             arch,
             weights: Some(weights),
             heads: Default::default(),
@@ -318,8 +332,10 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             vit: None,
             config,
             pool,
-            freeze,
-            train,
+            // LoRA says what is trained
+            freeze: if lora.is_some() { Vec::new() } else { freeze },
+            train: train.filter(|_| lora.is_none()),
+            lora,
             allow_unmatched,
             dropout,
         },

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use luthier_data::Chain;
-use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights};
+use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
 use luthier_plan::{
-    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, TablePlan, resolve, streams,
+    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, TablePlan,
+    resolve, streams,
 };
-use luthier_recipe::{Arch, Precision, Recipe, Task};
+use luthier_recipe::{Arch, Lora, Precision, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
@@ -154,7 +155,10 @@ pub(crate) fn bare_model(plan: &Plan, device: Device) -> Result<Model, TrainErro
     let input = input(&plan.recipe, table)?;
     let spec = Spec::of(&plan.recipe.model, wanted, plan.model.config.clone(), input);
     let spec = Spec { heads: head_specs(&plan.recipe, heads), ..spec };
-    let model = Model::build(&spec, plan.recipe.seed, device)?;
+    let mut model = Model::build(&spec, plan.recipe.seed, device)?;
+    if let Some(lora) = &plan.model.lora {
+        model.add_lora(lora, plan.recipe.seed)?;
+    }
     settle(&plan.recipe, &model)?;
     if plan.memory_format == "channels_last" {
         model.to_channels_last()?;
@@ -222,7 +226,7 @@ fn model_plan(
     }
     let spec = Spec::of(asked, wanted, config, input(recipe, table)?);
     let spec = Spec { heads: head_specs(recipe, heads), ..spec };
-    let model = match Model::build(&spec, recipe.seed, device) {
+    let mut model = match Model::build(&spec, recipe.seed, device) {
         // a layer that does not fit is told where the recipe lists it
         Err(ModelError::Pattern(error)) => return Err(error.into()),
         built => built?,
@@ -237,6 +241,11 @@ fn model_plan(
             Some(report)
         }
     };
+    let mut load = load;
+    let lora = match &asked.lora {
+        None => None,
+        Some(lora) => Some(adapted(recipe, lora, base, &mut model, &mut load, &mut notes)?),
+    };
     settle(recipe, &model)?;
     if table.is_none() {
         model.to_channels_last()?;
@@ -247,10 +256,46 @@ fn model_plan(
         load,
         config: model.config(),
         heads: heads.to_vec(),
+        lora,
         parts: model.parts().iter().map(|part| part.name.clone()).collect(),
         tensors: model.tensor_plans(),
     };
     Ok((model, plan, notes))
+}
+
+/// Puts LoRA into a model that has its weights, and says what that came to.
+fn adapted(
+    recipe: &Recipe,
+    asked: &Lora,
+    base: &Path,
+    model: &mut Model,
+    load: &mut Option<LoadReport>,
+    notes: &mut Vec<String>,
+) -> Result<LoraPlan, TrainError> {
+    let folder = asked.adapter.as_ref().map(|folder| base.join(folder));
+    let file = folder.as_deref().map(read_adapter).transpose()?;
+    // without weights all is random, and only a head that has learned something is of use
+    let mut fresh = match load.as_ref() {
+        Some(load) => load.head.iter().chain(&load.missing).cloned().collect(),
+        None => vec![format!("{}.weight", model.head)],
+    };
+    if let Some(file) = &file {
+        let replaced = file.replaces(model);
+        fresh.retain(|name| !replaced.contains(&name.as_str()));
+    }
+    let plan = model.plan_lora(asked, file.as_ref(), &fresh)?;
+    model.add_lora(&plan, recipe.seed)?;
+    let mut told = vec![model.lora_note(&plan)];
+    if let Some(file) = &file {
+        told.extend(file.copy_into(model)?);
+    }
+    if let Some(load) = load {
+        load.notes.extend(told.iter().cloned());
+        load.head.retain(|name| fresh.contains(name));
+        load.missing.retain(|name| fresh.contains(name));
+    }
+    notes.extend(told);
+    Ok(plan)
 }
 
 /// Numbers of a sample that are learned: classes, or target columns.

@@ -92,15 +92,23 @@ impl Runner {
     }
 
     /// Writes the model's weights as one safetensors file, under the names that `rename` gives; a tensor without one
-    /// is left out.
+    /// is left out. What LoRA has learned is added to them.
     pub fn write_weights(
         &self,
         path: &Path,
         rename: impl Fn(&str) -> Option<String>,
     ) -> Result<(), TrainError> {
-        let named =
-            self.model.state().into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
-        crate::tensors::write(path, &named.collect::<Vec<_>>())?;
+        let named = self
+            .model
+            .merged_state()?
+            .into_iter()
+            .filter_map(|(name, tensor)| Some((rename(&name)?, tensor)));
+        self.write_tensors(path, &named.collect::<Vec<_>>())
+    }
+
+    /// Writes named tensors as one safetensors file.
+    pub fn write_tensors(&self, path: &Path, named: &[(String, Tensor)]) -> Result<(), TrainError> {
+        crate::tensors::write(path, named)?;
         Ok(())
     }
 }

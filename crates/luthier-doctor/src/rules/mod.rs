@@ -102,6 +102,7 @@ static STATIC: &[&Rule] = &[
     &finetune::head_frozen::RULE,
     &finetune::head_slower::RULE,
     &finetune::preprocessing::RULE,
+    &finetune::lora_scale::RULE,
     &evaluation::no_validation::RULE,
     &evaluation::small_validation::RULE,
     &regularization::dropout::RULE,

@@ -77,7 +77,7 @@ impl Gpt2 {
     /// The layout to compute in: beginnings in common once, where that changes nothing.
     fn layout(&self, flow: &Flow, train: bool) -> Result<Arc<Layout>, ModelError> {
         let layout = flow.layout.as_ref().ok_or(ModelError::NoLayout)?;
-        let random = train && self.parts.iter().any(|part| part.noisy);
+        let random = train && (self.parts.iter().any(|part| part.noisy) || self.switches.lora_drops());
         if random || !self.switches.shortcuts() {
             return Ok(Arc::clone(layout));
         }

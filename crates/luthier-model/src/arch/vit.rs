@@ -208,7 +208,7 @@ impl Block {
         let (count, tokens, width) = x.size3()?;
         let rows = x.f_reshape([count * tokens, width])?;
         let seen = self.layernorm_before.forward(&rows)?;
-        let [q, k, v] = [self.query.forward(&seen)?, self.key.forward(&seen)?, self.value.forward(&seen)?];
+        let [q, k, v] = Linear::forward_each([&self.query, &self.key, &self.value], &seen)?;
         let y = self.attention.within(tokens, [&q, &k, &v], train)?;
         Ok(self.after_attention(&rows, &y, train)?.f_view([count, tokens, width])?)
     }
@@ -220,7 +220,8 @@ impl Block {
         let seen = self.layernorm_before.forward(x)?;
         let first = seen.f_select(1, 0)?;
         let rows = seen.f_reshape([count * tokens, width])?;
-        let [q, k, v] = [self.query.forward(&first)?, self.key.forward(&rows)?, self.value.forward(&rows)?];
+        let q = self.query.forward(&first)?;
+        let [k, v] = Linear::forward_each([&self.key, &self.value], &rows)?;
         let y = self.attention.within(1, [&q, &k, &v], train)?;
         self.after_attention(&x.f_select(1, 0)?, &y, train)
     }

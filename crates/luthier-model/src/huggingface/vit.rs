@@ -57,7 +57,6 @@ pub(crate) fn older(name: &str) -> String {
 }
 
 /// A layer's name in `transformers`' models, from the one in its files.
-#[allow(dead_code, reason = "files of adapters name layers so")]
 pub(crate) fn newer(name: &str) -> String {
     let Some((index, rest)) = name.strip_prefix("vit.encoder.layer.").and_then(|rest| rest.split_once('.'))
     else {

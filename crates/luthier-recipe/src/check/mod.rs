@@ -3,6 +3,7 @@
 mod data;
 mod heads;
 mod layers;
+mod lora;
 mod model;
 mod rows;
 mod stages;
@@ -20,6 +21,7 @@ pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
     model::check(recipe, tell);
     heads::check(recipe, tell);
+    lora::check(recipe, tell);
     stages::check(recipe, tell);
     if recipe.streams.is_empty() {
         own(recipe, tell);

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use indexmap::IndexMap;
 
-use super::{Head, Init, Layer, OutputAct, limits};
+use super::{Head, Init, Layer, Lora, OutputAct, limits};
 
 /// Architecture and weights. The head is made to fit the classes of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,10 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), inner(length(min = 1)), example = serde_json::json!(["h.11.*", "ln_f.*", "score.*"]))]
     pub train: Option<Vec<String>>,
+    /// Low-rank adaptation (Hu et al. 2021): the model rests, and small matrices beside some of its linear layers are
+    /// trained, and the head
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
     /// Glob patterns of checkpoint tensors that may be missing, unexpected or of another shape, besides the head
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = serde_json::json!(["fc.*"]))]

@@ -134,12 +134,15 @@ pub struct PredictArgs {
 #[command(after_help = "\
 Examples:
   luthier export runs/hotdog --to hf hotdog-model
-  luthier export runs/hotdog --to safetensors hotdog-model --checkpoint last")]
+  luthier export runs/hotdog --to safetensors hotdog-model --checkpoint last
+  luthier export runs/lora --to peft adapter
+  luthier export runs/lora --to hf --merge merged-model")]
 pub struct ExportArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Format: `safetensors` (the architecture's own names) or `hf` (a folder for `transformers`)
+    /// Format: `safetensors` (the architecture's own names), `hf` (a folder for `transformers`) or `peft` (what LoRA has
+    /// learned, for `peft`)
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub to: ExportFormat,
     /// Folder to write
@@ -148,6 +151,9 @@ pub struct ExportArgs {
     /// Weights to use: `best`, `last` or a checkpoint folder
     #[arg(long, value_name = "CHECKPOINT", default_value_t)]
     pub checkpoint: WhichCheckpoint,
+    /// Add what LoRA has learned to the weights of its layers
+    #[arg(long)]
+    pub merge: bool,
     /// Replace what an earlier export wrote
     #[arg(long)]
     pub force: bool,
@@ -160,6 +166,8 @@ pub enum ExportFormat {
     Safetensors,
     /// A folder that `transformers` loads
     Hf,
+    /// `adapter_config.json` and `adapter_model.safetensors`
+    Peft,
 }
 
 /// Which weights of a run.

@@ -52,6 +52,7 @@ pub fn plan() -> Plan {
             }),
             config: None,
             heads: Vec::new(),
+            lora: None,
             parts: vec!["conv1".to_owned(), "rest".to_owned()],
             tensors,
         },

@@ -60,6 +60,7 @@ impl Subject {
             load: None,
             config: None,
             heads: Vec::new(),
+            lora: None,
             parts: Vec::new(),
             tensors: tensors.iter().map(tensor).collect(),
         };
