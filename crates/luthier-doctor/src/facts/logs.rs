@@ -63,6 +63,8 @@ impl RunFacts {
                 lr: before(rates, point).map(|rate| vec![rate]).unwrap_or_default(),
                 grad_norm: before(norms, point).unwrap_or(0.0),
                 clipped: false,
+                stream: String::new(),
+                tasks: Vec::new(),
             });
         }
         let (losses, right) = (of(Shows::ValidLoss), of(Shows::ValidAccuracy));
@@ -84,12 +86,15 @@ impl RunFacts {
                 count,
                 estimate: false,
                 confusion: luthier_track::Confusion::default(),
+                stream: String::new(),
+                tasks: Vec::new(),
             });
             let part = &train[since.min(train.len())..(here.update as usize).min(train.len())];
             if !part.is_empty() {
                 let loss = part.iter().map(|point| point.value).sum::<f64>() / part.len() as f64;
                 let accuracy = part.last().and_then(|last| before(of(Shows::TrainAccuracy), last)).map(share);
-                metrics.epochs.push(EpochPoint { at: here, loss, accuracy });
+                let (stream, tasks) = (String::new(), Vec::new());
+                metrics.epochs.push(EpochPoint { at: here, loss, accuracy, stream, tasks });
                 since = here.update as usize;
             }
         }
