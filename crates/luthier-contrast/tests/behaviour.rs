@@ -114,7 +114,7 @@ fn clusters_of_equal_rows_are_repaired_and_have_a_temperature() {
     let start = plus_plus(&rows, 5, 1).unwrap();
     let found = kmeans(&rows, &start, KMeans { iterations: 5, spherical: true }).unwrap();
     assert!(found.inertia < 1e-3 && found.centres.isfinite().all().int64_value(&[]) == 1);
-    let phi = concentrations(&found.assignment, &vec![0.0; 20], 5, Concentration::default()).unwrap();
+    let phi = concentrations(&found.assignment, &[0.0; 20], 5, Concentration::default()).unwrap();
     assert_eq!(phi, [0.2; 5]);
 }
 

@@ -2,8 +2,8 @@
 
 use luthier_plan::{
     ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, Machine, ModelPlan, Patterns, Plan,
-    PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
-    TextPlan, TextSplit, resolve,
+    PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
+    TensorPlan, TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub cut: u64,
     /// The validation samples are the first of the training samples
     pub leak: bool,
+    /// Rows that stand in the files more than once
+    pub repeats: Repeats,
 }
 
 impl Default for World {
@@ -73,6 +75,7 @@ impl Default for World {
             },
             cut: 0,
             leak: false,
+            repeats: Repeats::default(),
         }
     }
 }
@@ -223,6 +226,7 @@ fn table(recipe: &Recipe, world: &World) -> TablePlan {
         class_column: (!regression).then(|| "y".into()),
         targets: if regression { targets.collect() } else { Vec::new() },
         header: true,
+        repeats: world.repeats,
     }
 }
 

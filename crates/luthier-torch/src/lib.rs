@@ -9,6 +9,7 @@
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
 //! - [`nearest`], [`cluster_sums`]: what k-means does besides products;
+//! - [`Store`], [`Group`], [`Reducer`]: several processes as one, and their gradients summed;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
 //!
@@ -34,6 +35,8 @@ mod layout;
 mod nearest;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
+#[expect(unsafe_code, reason = "as `ffi`, for process groups")]
+mod ranks;
 mod seed;
 mod threads;
 
@@ -49,6 +52,7 @@ pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use nearest::{Moved, Nearest, cluster_sums, nearest};
 pub use packed::{PackedLinear, Then};
+pub use ranks::{Group, Reducer, Store, Traffic};
 pub use seed::{Draws, manual_seed};
 pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
 

@@ -32,4 +32,4 @@ pub use run_dir::RunDir;
 pub use summary::{
     Comparison, Difference, EvalSummary, FoundRun, RunSummary, compare, differences, runs_in, summary,
 };
-pub use tensorboard::TensorBoard;
+pub use tensorboard::{Curve, Point, Scalars, TensorBoard, has_events, read_scalars};

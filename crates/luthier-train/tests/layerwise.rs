@@ -38,7 +38,7 @@ fn optimizer(table: &str) -> (Vec<Tensor>, Optimizer) {
     let mut plans: Vec<TensorPlan> = tensors.iter().zip(&ROLES).enumerate().map(plan).collect();
     let groups: Vec<GroupPlan> = luthier_plan::groups::assign(&optim, &["all".into()], &mut plans).unwrap();
     let optimizer =
-        Optimizer::new(&optim.rule, &groups, &plans, &[], &tensors, MemoryFormat::Contiguous).unwrap();
+        Optimizer::new(&optim.rule, &groups, &plans, &[], &tensors, MemoryFormat::Contiguous, false).unwrap();
     (tensors, optimizer)
 }
 
@@ -49,7 +49,7 @@ fn update(optimizer: &mut Optimizer, tensors: &[Tensor], step: u64, factor: f64)
         let flat = Tensor::arange(tensor.numel() as i64, (Kind::Double, Device::Cpu)) * 0.7;
         let target = (flat + (step as f64 + at as f64)).sin().to_kind(Kind::Float).reshape(tensor.size());
         let weight = if at == 4 { 0.0 } else { 1.0 };
-        loss = loss + (tensor - target).square().sum(Kind::Float) * weight;
+        loss += (tensor - target).square().sum(Kind::Float) * weight;
     }
     loss.backward();
     let norm = optimizer.grad_norm().unwrap();

@@ -1,6 +1,6 @@
 //! `luthier eval --probe`: what the features before the head are worth, by a classifier or by their neighbours.
 
-use luthier::args::ProbeKind;
+use luthier::args::FeatureProbe;
 use luthier::text::{count, percent};
 use luthier::voice::{self, Blame, Failure, Voice};
 use luthier_contrast::{ContrastError, Knn, LinearProbe, knn_accuracy, linear_probe, normalize};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::opened::Opened;
 
-pub fn told(opened: &Opened, split: &str, probe: ProbeKind, voice: &Voice) -> Result<(), Failure> {
+pub fn told(opened: &Opened, split: &str, probe: FeatureProbe, voice: &Voice) -> Result<(), Failure> {
     let plan = &opened.runner.plan;
     if plan.table.is_some() || plan.text.is_some() || plan.data.classes.is_empty() {
         return Err(Failure::misuse(
@@ -17,7 +17,7 @@ pub fn told(opened: &Opened, split: &str, probe: ProbeKind, voice: &Voice) -> Re
             "`--probe` judges classifiers of pictures; leave it out",
         ));
     }
-    if split == "train" && probe == ProbeKind::Knn {
+    if split == "train" && probe == FeatureProbe::Knn {
         return Err(Failure::misuse(
             "every training sample would be its own nearest neighbour",
             "ask `--probe knn` of `valid` or `test`",
@@ -35,8 +35,8 @@ pub fn told(opened: &Opened, split: &str, probe: ProbeKind, voice: &Voice) -> Re
     let asked = asked.as_ref().unwrap_or(&bank);
     let classes = plan.data.classes.len() as i64;
     let (name, accuracy) = match probe {
-        ProbeKind::Linear => ("linear", linear(&bank, asked, classes).or_subject()?),
-        ProbeKind::Knn => ("knn", neighbours(&bank, asked, classes).or_subject()?),
+        FeatureProbe::Linear => ("linear", linear(&bank, asked, classes).or_subject()?),
+        FeatureProbe::Knn => ("knn", neighbours(&bank, asked, classes).or_subject()?),
     };
     let (fitted, samples) = (bank.labels.size()[0] as u64, asked.labels.size()[0] as u64);
     if voice.json {

@@ -155,7 +155,7 @@ impl Listener for TensorBoard {
 }
 
 fn value(tag: &str, value: f64) -> proto::Value {
-    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32) }
+    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32), tensor: None }
 }
 
 /// The tag of a stream beside the first: `replay/loss/train`.

@@ -86,7 +86,7 @@ pub struct EvalArgs {
     /// Judge the features before the head instead, by the training split's: `linear`, a classifier fitted on them, or
     /// `knn`, the votes of neighbours
     #[arg(long, value_name = "PROBE", hide_possible_values = true)]
-    pub probe: Option<ProbeKind>,
+    pub probe: Option<FeatureProbe>,
     /// Weights to use: `best`, `last` or a checkpoint folder
     #[arg(long, value_name = "CHECKPOINT", default_value_t)]
     pub checkpoint: WhichCheckpoint,
@@ -94,7 +94,7 @@ pub struct EvalArgs {
 
 /// What judges features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProbeKind {
+pub enum FeatureProbe {
     /// Multinomial logistic regression
     Linear,
     /// Weighted nearest neighbours

@@ -58,7 +58,7 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
         &super::eps_too_large::RULE,
     ];
     let says = |rule: &&Rule| (rule.look)(rule, view.facts()).iter().any(|f| f.severity > Severity::Info);
-    if signs::not_the_rate(view) || named.iter().any(says) {
+    if signs::not_the_rate(view) || signs::rehearses_well(view) || named.iter().any(says) {
         return None;
     }
     let mut finding = rule
