@@ -41,16 +41,17 @@ pub fn concentrations(
             "PCL has 10, 90 and 10",
         ));
     }
+    let foreign =
+        || refused("assignments and distances are not those of these clusters", "take both from one k-means");
+    if assignment.len() != squared_distances.len() || clusters == 0 {
+        return Err(foreign());
+    }
     let mut sums = vec![0f64; clusters];
     let mut counts = vec![0u64; clusters];
     for (cluster, squared) in assignment.iter().zip(squared_distances) {
-        let at = usize::try_from(*cluster).ok().filter(|at| *at < clusters);
-        let Some(at) = at.filter(|_| assignment.len() == squared_distances.len() && squared.is_finite())
-        else {
-            return Err(refused(
-                "assignments and distances are not those of these clusters",
-                "take both from one k-means",
-            ));
+        let at = usize::try_from(*cluster).ok().filter(|at| *at < clusters && squared.is_finite());
+        let Some(at) = at else {
+            return Err(foreign());
         };
         sums[at] += f64::from(squared.max(0.0)).sqrt();
         counts[at] += 1;

@@ -18,6 +18,16 @@ pub fn follow(keys: &[Tensor], queries: &[Tensor], momentum: f64) -> Result<(), 
             "give a number from 0 to 1; 0.999 is usual",
         ));
     }
+    if keys.len() != queries.len() {
+        return Err(refused(
+            format!(
+                "{} parameters of the key encoder for {} of the query encoder",
+                keys.len(),
+                queries.len()
+            ),
+            "make both of one architecture with the same heads",
+        ));
+    }
     let queries: Vec<Tensor> = queries.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;
     Ok(tch::no_grad(|| lerp(keys, &queries, 1.0 - momentum))?)
 }

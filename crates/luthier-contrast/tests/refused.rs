@@ -36,7 +36,7 @@ fn objectives() {
     refuses(sup_con(&q, &labels.narrow(0, 0, 3), 0.1), "labels of shape [3] for 4 rows");
     refuses(batch_hard_triplet(&q, &labels.zeros_like(), Margin::Soft), "no sample of the batch has both");
     refuses(batch_hard_triplet(&q, &labels, Margin::Hinge(-1.0)), "a margin of -1");
-    refuses(follow(&[q.copy()], &[], 0.9), "lists of [1, 0]");
+    refuses(follow(&[q.copy()], &[], 0.9), "1 parameters of the key encoder for 0");
     refuses(follow(&[q.copy()], &[q.copy()], 1.5), "momentum of 1.5");
 }
 
