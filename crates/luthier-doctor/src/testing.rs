@@ -1,8 +1,8 @@
 //! Plans for tests, from a small recipe and figures of data that nobody has to have.
 
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns, Plan,
-    PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
+    Plan, PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
     TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};

@@ -63,18 +63,17 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     }
     let scale = lora.scale();
     let highest = scale * reading::peak(plan, rate);
-    let sum: f64 = if plan.lr_factors.is_empty() {
-        plan.length.updates as f64
-    } else {
-        plan.lr_factors.iter().sum()
-    };
+    let sum: f64 =
+        if plan.lr_factors.is_empty() { plan.length.updates as f64 } else { plan.lr_factors.iter().sum() };
     let budget = scale * rate * sum;
     let told = format!("alpha {} and rank {} make a scale of {scale:.3}", lora.alpha, lora.r);
     let finding = if highest > LEAP {
         rule.finding()
             .weigh(Severity::Warning, 0.8)
             .evidence(told)
-            .evidence(format!("times the highest rate that is {highest:.1e} an update; usual are up to 0.005"))
+            .evidence(format!(
+                "times the highest rate that is {highest:.1e} an update; usual are up to 0.005"
+            ))
             .because(
                 "each update moves the adapted layers so far that what the weights knew is lost",
                 "a run with a tenth of the rate does no better on the validation split",
@@ -92,7 +91,11 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let lr = plan.recipe.optim.lr * USUAL / (scale * rate);
-    vec![finding.at("optim.lr").fix("a rate that goes with the scale", [("optim.lr", json!(history::short(lr)))])]
+    vec![
+        finding
+            .at("optim.lr")
+            .fix("a rate that goes with the scale", [("optim.lr", json!(history::short(lr)))]),
+    ]
 }
 
 /// Highest base rate of a matrix of LoRA.
