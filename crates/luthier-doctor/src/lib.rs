@@ -17,6 +17,7 @@ mod rule;
 pub mod rules;
 pub mod script;
 mod stack;
+mod streams;
 #[cfg(test)]
 mod testing;
 mod verdict;

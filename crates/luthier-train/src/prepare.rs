@@ -122,7 +122,6 @@ fn several(recipe: &Recipe, base: &Path, device: &str, place: Device) -> Result<
     let mut plan = plans.remove(0);
     for other in &mut plans {
         other.recipe.streams.clear();
-        other.model.load = None;
     }
     plan.streams = plans;
     plan_prefixes(&mut plan, &model)?;

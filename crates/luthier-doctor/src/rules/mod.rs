@@ -87,6 +87,7 @@ static STATIC: &[&Rule] = &[
     &optimizer::curvature::RULE,
     &optimizer::trust_on_all::RULE,
     &optimizer::trust_rate::RULE,
+    &optimizer::two_optimizers::RULE,
     &schedule::scheduler_unit::RULE,
     &schedule::warmup::RULE,
     &schedule::length::RULE,

@@ -59,7 +59,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if stuck.is_empty() {
         return Vec::new();
     }
-    let most = stuck.len() * 2 > weights.len();
+    // what LoRA adapts is worth nothing where it is random, however few of the tensors it is
+    let most = plan.model.lora.is_some() || stuck.len() * 2 > weights.len();
     let (key, empty) = if plan.model.lora.is_some() {
         // LoRA over random weights: all of them rest
         ("model.lora", json!(null))
