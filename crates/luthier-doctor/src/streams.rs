@@ -5,22 +5,29 @@ use luthier_recipe::Stream;
 
 use crate::{Facts, Finding, Phase, rules};
 
-/// What rules over plans find in the streams beside the first, at those streams' own keys. What is true of the model is
-/// told of the first alone.
-pub(crate) fn beside(facts: &Facts, known: &[Finding]) -> Vec<Finding> {
+/// What rules over plans find in the tables that streams beside the first give themselves. What is true of the model or
+/// of the whole run is told of the first.
+pub(crate) fn beside(facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan else { return Vec::new() };
     let mut all: Vec<Finding> = Vec::new();
-    for (at, other) in plan.streams.iter().enumerate() {
+    for (other, (at, stream)) in plan.streams.iter().zip(plan.recipe.streams.iter().enumerate().skip(1)) {
         let own = Facts { plan: Some(other), recipe: facts.recipe, ..Facts::default() };
         let found = rules::all().iter().flat_map(|rule| (rule.look)(rule, &own));
-        let new = found.filter(|finding| {
-            let same = |other: &Finding| other.code == finding.code && other.evidence == finding.evidence;
-            finding.phase == Phase::Static && !known.iter().chain(&all).any(same)
-        });
-        let placed: Vec<Finding> = new.map(|finding| placed(finding, plan, at + 1, &other.stream)).collect();
-        all.extend(placed);
+        let new = found.filter(|finding| finding.phase == Phase::Static && its(stream, &finding.place));
+        all.extend(new.map(|finding| placed(finding, plan, at, &other.stream)));
     }
     all
+}
+
+/// The first stream's plan with what any stream moves, as rules about the model see it.
+pub(crate) fn together(plan: &Plan) -> Plan {
+    let mut whole = plan.clone();
+    for other in &plan.streams {
+        for (tensor, its) in whole.model.tensors.iter_mut().zip(&other.model.tensors) {
+            tensor.trainable |= its.trainable;
+        }
+    }
+    whole
 }
 
 /// A finding about the first stream's plan, at the keys where the recipe has them.

@@ -30,7 +30,8 @@ pub fn narrow(tensors: &mut [TensorPlan], patterns: &[String], key: &str) -> Res
 pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
     let streams: Vec<&Plan> = std::iter::once(plan).chain(&plan.streams).collect();
     let movers = |at: usize| {
-        let moves = |stream: &&&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.trainable);
+        let moves =
+            |stream: &&&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.group.is_some());
         streams.iter().filter(moves).map(|stream| stream.stream.as_str()).collect::<Vec<_>>()
     };
     let tensors = plan.model.tensors.iter().enumerate();

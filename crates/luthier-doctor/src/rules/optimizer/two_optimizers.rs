@@ -97,7 +97,8 @@ mod tests {
         let mut other = plan.clone();
         (plan.stream, other.stream) = ("new".into(), "replay".into());
         for tensor in &mut other.model.tensors {
-            tensor.trainable = tensor.trainable && second.iter().any(|name| tensor.name.starts_with(name));
+            let its = second.iter().any(|name| tensor.name.starts_with(name));
+            tensor.group = tensor.group.filter(|_| its);
         }
         plan.streams = vec![other];
         look(&RULE, &Facts { plan: Some(&plan), ..Facts::default() }).first().map(|finding| finding.severity)
