@@ -3,8 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 5] =
-    ["src/shim.cpp", "src/fused.cpp", "src/packed.cpp", "src/dropout.cpp", "src/ranks.cpp"];
+const SOURCES: [&str; 6] = [
+    "src/shim.cpp",
+    "src/fused.cpp",
+    "src/packed.cpp",
+    "src/dropout.cpp",
+    "src/nearest.cpp",
+    "src/ranks.cpp",
+];
 
 fn main() {
     for file in SOURCES.iter().chain(&["src/guarded.h", "gloo"]) {

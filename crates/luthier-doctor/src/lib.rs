@@ -15,7 +15,9 @@ mod reading;
 mod reference;
 mod rule;
 pub mod rules;
+pub mod script;
 mod stack;
+mod streams;
 #[cfg(test)]
 mod testing;
 mod verdict;

@@ -1,9 +1,9 @@
 //! Plans for tests, from a small recipe and figures of data that nobody has to have.
 
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, Machine, ModelPlan, Patterns, Plan,
-    PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
-    TextPlan, TextSplit, resolve,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
+    Plan, PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
+    TensorPlan, TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub cut: u64,
     /// The validation samples are the first of the training samples
     pub leak: bool,
+    /// Rows that stand in the files more than once
+    pub repeats: Repeats,
 }
 
 impl Default for World {
@@ -73,6 +75,7 @@ impl Default for World {
             },
             cut: 0,
             leak: false,
+            repeats: Repeats::default(),
         }
     }
 }
@@ -180,7 +183,7 @@ fn plan(recipe: &Recipe, world: &World) -> Result<Plan, PlanError> {
         ranks: 1,
     };
     let text = recipe.model.arch.reads_text().then(|| texts(world));
-    let data = DataPlan { classes, splits };
+    let data = DataPlan::new(classes, splits);
     let mut plan = resolve(recipe, ".", data, text, model, machine)?;
     plan.table = table;
     Ok(plan)
@@ -204,7 +207,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 fn split(name: &str, labels: Vec<u32>) -> SplitPlan {
     let samples = labels.into_iter().enumerate();
-    let samples = samples.map(|(at, label)| Sample { path: at.to_string(), label }).collect();
+    let samples = samples.map(|(at, label)| Sample::new(at.to_string(), label)).collect();
     SplitPlan { name: name.into(), root: name.into(), hash: None, samples, skipped: Vec::new() }
 }
 
@@ -224,6 +227,7 @@ fn table(recipe: &Recipe, world: &World) -> TablePlan {
         class_column: (!regression).then(|| "y".into()),
         targets: if regression { targets.collect() } else { Vec::new() },
         header: true,
+        repeats: world.repeats,
     }
 }
 
@@ -246,6 +250,15 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         Arch::EfficientnetLite0 => {
             named(&["_conv_stem", "_bn0", "blocks.0.0._depthwise_conv", "blocks.0.0._bn1", "_fc"])
         }
+        Arch::Gpt2 if model.lora.is_some() => named(&[
+            "wte",
+            "h.0.ln_1",
+            "h.0.attn.c_attn",
+            "h.0.attn.c_attn.lora_A",
+            "h.0.attn.c_attn.lora_B",
+            "ln_f",
+            "score",
+        ]),
         Arch::Gpt2 => named(&["wte", "h.0.ln_1", "h.0.attn.c_attn", "ln_f", "score"]),
         _ => named(&["conv1", "bn1", "layer1.0.conv1", "layer1.0.bn1", "fc"]),
     };
@@ -258,6 +271,7 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
             parts.push(part);
         }
         let chosen = train.as_ref().is_none_or(|train| train.first(&name).is_some());
+        let chosen = chosen && (model.lora.is_none() || name.contains("lora_") || name.starts_with("score"));
         let trainable = role != Role::Buffer && chosen && freeze.first(&name).is_none();
         TensorPlan {
             name,
@@ -276,8 +290,25 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         weights: model.weights().into(),
         load: pretrained.then(|| world.load.clone()),
         config: None,
+        heads: Vec::new(),
+        lora: model.lora.as_ref().map(lora),
         parts,
         tensors,
+    }
+}
+
+fn lora(asked: &luthier_recipe::Lora) -> LoraPlan {
+    LoraPlan {
+        r: asked.r.unwrap_or(8),
+        alpha: asked.alpha.unwrap(),
+        dropout: asked.dropout,
+        bias: asked.bias,
+        use_rslora: asked.use_rslora,
+        use_dora: asked.use_dora,
+        asked: vec!["c_attn".into()],
+        modules: vec!["h.0.attn.c_attn".into()],
+        modules_to_save: vec!["score".into()],
+        adapter: None,
     }
 }
 

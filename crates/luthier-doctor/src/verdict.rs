@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, Finding, Severity, explains, outcome, rules};
+use crate::{Facts, Finding, Severity, explains, outcome, rules, streams};
 
 /// Version of [`Verdict`] as it is written down.
 const SCHEMA: u32 = 1;
@@ -37,7 +37,14 @@ pub struct Verdict {
 
 /// Lets every rule look at the facts, takes out of the count what others explain, and sorts what is left.
 pub fn judge(subject: &str, facts: &Facts) -> Verdict {
-    let mut findings: Vec<Finding> = rules::all().iter().flat_map(|rule| (rule.look)(rule, facts)).collect();
+    let whole = facts.plan.filter(|plan| !plan.streams.is_empty()).map(streams::together);
+    let seen = &Facts { plan: whole.as_ref().or(facts.plan), ..*facts };
+    let mut findings: Vec<Finding> = rules::all().iter().flat_map(|rule| (rule.look)(rule, seen)).collect();
+    let more = streams::beside(facts);
+    if let Some(plan) = facts.plan {
+        findings = findings.into_iter().map(|finding| streams::first(finding, plan)).collect();
+    }
+    findings.extend(more);
     for finding in &mut findings {
         finding.line = finding.line.or_else(|| facts.line_of(&finding.place));
     }

@@ -7,6 +7,7 @@ use luthier_plan::Role;
 use luthier_torch::TorchError;
 use tch::{Device, Kind, Tensor};
 
+use crate::lora::{Site, Sites, Slot};
 use crate::switches::Switches;
 use crate::{Entry, ModelError, ParamStore};
 
@@ -35,12 +36,20 @@ pub struct Builder<'a> {
     device: Device,
     draw: bool,
     switches: Arc<Switches>,
+    sites: Arc<Sites>,
 }
 
 impl<'a> Builder<'a> {
     /// The root of a store. Values are drawn from libtorch's CPU generator, so they are the same on every device.
     pub fn new(store: &'a mut ParamStore, device: Device) -> Self {
-        Self { store, prefix: String::new(), device, draw: true, switches: Arc::default() }
+        Self {
+            store,
+            prefix: String::new(),
+            device,
+            draw: true,
+            switches: Arc::default(),
+            sites: Arc::default(),
+        }
     }
 
     /// The root of a store whose values do not matter: memory is reserved and never touched.
@@ -52,12 +61,25 @@ impl<'a> Builder<'a> {
     pub fn at(&mut self, name: impl Display) -> Builder<'_> {
         let prefix = self.full(&name);
         let (device, draw, switches) = (self.device, self.draw, self.switches());
-        Builder { store: self.store, prefix, device, draw, switches }
+        let sites = self.sites();
+        Builder { store: self.store, prefix, device, draw, switches, sites }
     }
 
     /// What can be switched while the model is in use.
     pub(crate) fn switches(&self) -> Arc<Switches> {
         Arc::clone(&self.switches)
+    }
+
+    /// The linear layers that were built.
+    pub(crate) fn sites(&self) -> Arc<Sites> {
+        Arc::clone(&self.sites)
+    }
+
+    /// Makes a linear layer known at this place, and gives the slot that LoRA may fill.
+    pub(crate) fn site(&self, weight: &Tensor, transposed: bool) -> Slot {
+        let (slot, weight) = (Slot::default(), weight.shallow_clone());
+        self.sites.add(Site { name: self.prefix.clone(), weight, transposed, slot: slot.clone() });
+        slot
     }
 
     /// The name of this place.

@@ -28,6 +28,15 @@ pub enum ModelError {
     #[error("a sequential network has no layers")]
     #[diagnostic(help("list them in `model.layers`"))]
     NoLayers,
+    /// A hidden layer that two heads have at different places
+    #[error("the hidden layer `{layer}` of the head `{head}` comes after other layers in another head")]
+    #[diagnostic(help("heads share layers that they both begin with; give it another name"))]
+    HiddenLayer {
+        /// The layer
+        layer: String,
+        /// The second head that has it
+        head: String,
+    },
     /// Dropout out of range
     #[error("a dropout of {0} is no probability below 1")]
     #[diagnostic(help("give a number from 0 up to, but not including, 1"))]
@@ -43,6 +52,15 @@ pub enum ModelError {
     #[error("a batch of pictures has the shape [N, 3, height, width], not {0:?}")]
     #[diagnostic(help("give RGB pictures, at least one, of at least one pixel"))]
     Input(Vec<i64>),
+    /// A picture without a patch
+    #[error("a batch of the shape {found:?} has no patch of {patch} pixels")]
+    #[diagnostic(help("give larger pictures, or a model of smaller patches"))]
+    SmallPicture {
+        /// Shape of the batch
+        found: Vec<i64>,
+        /// Edge of a patch
+        patch: i64,
+    },
     /// Samples of another shape than the network was built for
     #[error(
         "the network was built for samples of the shape {wanted:?}, and the batch has the shape {found:?}"
@@ -185,6 +203,21 @@ pub enum ModelError {
         why: String,
         /// What to do
         help: String,
+    },
+    /// A layer that LoRA shall stand at and that is not there
+    #[error("the plan has LoRA at `{0}`, and the model no linear layer of that name")]
+    #[diagnostic(help("the plan is another model's"))]
+    NoLinear(String),
+    /// An adapter that cannot be read
+    #[error("cannot read the adapter `{}`: {why}", folder.display())]
+    #[diagnostic(help(
+        "`model.lora.adapter` is a folder with `adapter_config.json` and `adapter_model.safetensors`, as PEFT writes it"
+    ))]
+    Adapter {
+        /// Where
+        folder: PathBuf,
+        /// What about it
+        why: String,
     },
     /// No head that makes words
     #[error("the architecture has no language-model head")]

@@ -3,8 +3,15 @@
 use luthier_recipe::Arch;
 
 /// Every architecture that has published weights.
-pub const ARCHS: [Arch; 6] =
-    [Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0, Arch::Gpt2, Arch::Bert];
+pub const ARCHS: [Arch; 7] = [
+    Arch::Resnet18,
+    Arch::Resnet34,
+    Arch::Resnet50,
+    Arch::EfficientnetLite0,
+    Arch::Gpt2,
+    Arch::Bert,
+    Arch::Vit,
+];
 
 /// The architecture's name, as recipes write it.
 pub fn arch_name(arch: Arch) -> &'static str {
@@ -15,6 +22,7 @@ pub fn arch_name(arch: Arch) -> &'static str {
         Arch::EfficientnetLite0 => "efficientnet-lite0",
         Arch::Gpt2 => "gpt2",
         Arch::Bert => "bert",
+        Arch::Vit => "vit",
         Arch::Sequential => "sequential",
     }
 }
@@ -37,6 +45,8 @@ pub fn facts(arch: Arch) -> Option<Facts> {
         // (x - 127) / 128 over 0..255. The package's manual shows ImageNet's mean and deviation, which it took over
         // from another network: with those, a third of the ants and bees are told wrongly, with these, a sixth.
         Arch::EfficientnetLite0 => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
+        // Google's; those of DeiT want ImageNet's
+        Arch::Vit => ([0.5; 3], [0.5; 3]),
         Arch::Gpt2 | Arch::Bert | Arch::Sequential => return None,
     };
     Some(Facts { input_size: 224, mean, std })

@@ -9,7 +9,9 @@ use tch::{Kind, Tensor};
 
 use crate::arch::{self, Options};
 use crate::mismatch::mismatch;
-use crate::{ARCHS, Builder, Entry, Model, ModelError, ParamStore, Unmatched, arch_name, from_huggingface};
+use crate::{
+    ARCHS, Builder, Entry, Model, ModelError, ParamStore, Unmatched, arch_name, from_huggingface, positions,
+};
 
 /// BERT's pooler is part of a classifier, and of few files.
 const POOLER: &str = "pooler.";
@@ -23,13 +25,12 @@ impl Model {
     ///
     /// # Errors
     /// Something else does not match; nothing was copied then. Or a pattern is none.
-    pub fn load(&mut self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
+    pub fn load(&self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
         let allowed = Patterns::new(allow_unmatched, "model.allow_unmatched")?;
-        let weights = &self.adapted(weights);
-        let head = format!("{}.", self.head);
+        let weights = &self.adapted(weights)?;
         let mut report = compare(self.store.entries(), weights);
         let no_pooler = !weights.tensors.keys().any(|name| name.starts_with(POOLER));
-        let is_head = |name: &str| name.starts_with(&head) || no_pooler && name.starts_with(POOLER);
+        let is_head = |name: &str| self.is_head(name) || no_pooler && name.starts_with(POOLER);
         let unmatched = Unmatched(LoadReport {
             missing: without(&report.missing, |name| is_head(name) || allowed.first(name).is_some()),
             unexpected: without(&report.unexpected, |name| is_head(name) || allowed.first(name).is_some()),
@@ -66,18 +67,19 @@ impl Model {
     ///
     /// # Errors
     /// Something does not match; nothing was copied then.
-    pub fn load_strict(&mut self, weights: &Weights) -> Result<LoadReport, ModelError> {
-        let weights = &self.adapted(weights);
+    pub fn load_strict(&self, weights: &Weights) -> Result<LoadReport, ModelError> {
+        let weights = &self.adapted(weights)?;
         let report = compare(self.store.entries(), weights);
         self.refuse(Unmatched(report.clone()), weights)?;
         self.copy(weights)?;
         Ok(report)
     }
 
-    /// The weights under our names.
-    fn adapted(&self, weights: &Weights) -> Weights {
+    /// The weights under our names, and for pictures of our size.
+    fn adapted(&self, weights: &Weights) -> Result<Weights, ModelError> {
         let names: Vec<String> = self.store.entries().iter().map(|entry| entry.name.clone()).collect();
-        from_huggingface(self.arch, &names, weights.clone())
+        let weights = from_huggingface(self.arch, &names, weights.clone());
+        positions::adapt(weights, self.config.as_ref(), self.store.entries())
     }
 
     fn refuse(&self, unmatched: Unmatched, weights: &Weights) -> Result<(), ModelError> {

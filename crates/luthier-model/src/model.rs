@@ -10,10 +10,13 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::arch::{self, Options};
-use crate::config::TextConfig;
+use crate::config::NetConfig;
+use crate::heads::HeadSpec;
+use crate::lora::Sites;
 use crate::switches::Switches;
 use crate::{
-    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, pool, watch,
+    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, heads, pool,
+    watch,
 };
 
 /// An architecture with its parameters.
@@ -24,15 +27,20 @@ pub struct Model {
     pub net: Box<dyn Network>,
     /// Its parameters and buffers
     pub store: ParamStore,
-    /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`
+    /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`. Of
+    /// several heads the architecture's own, which they stand for
     pub head: String,
+    /// Several heads instead of that one, in order
+    pub heads: Vec<HeadSpec>,
     /// Where its tensors are
     pub device: Device,
     classes: i64,
     outputs: i64,
     pool: Option<Pool>,
-    pub(crate) text: Option<TextConfig>,
-    switches: Arc<Switches>,
+    pub(crate) config: Option<NetConfig>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) switches: Arc<Switches>,
+    pub(crate) sites: Arc<Sites>,
 }
 
 impl std::fmt::Debug for Model {
@@ -78,8 +86,8 @@ impl Model {
     /// There are no classes, or memory runs out.
     pub fn without_noise(arch: Arch, classes: u64, seed: u64, device: Device) -> Result<Self, ModelError> {
         let options = Spec::new(arch, classes).options()?;
-        let text = options.text.map(|text| text.with_dropout(0.0));
-        let options = Options { dropout: Some(0.0), whole_depth: true, text, ..options };
+        let config = options.config.map(|config| config.with_dropout(0.0));
+        let options = Options { dropout: Some(0.0), whole_depth: true, config, ..options };
         Self::with_options(arch, classes, &options, seed, device)
     }
 
@@ -95,13 +103,28 @@ impl Model {
         let _draws = manual_seed(seed);
         let mut store = ParamStore::default();
         let place = Builder::new(&mut store, device);
-        let switches = place.switches();
+        let (switches, sites) = (place.switches(), place.sites());
         let net = arch::build(arch, place, outputs, options)?;
         let pool = arch.reads_text().then(|| options.pool.unwrap_or(pool::own(arch)));
-        let text = options.text.clone();
-        let classes = outputs;
+        let config = options.config.clone();
+        let parts = net.parts().to_vec();
+        let (classes, heads) = (outputs, options.heads.clone());
         let (outputs, head) = net.outputs().unwrap_or_else(|| (classes, arch::head(arch).to_owned()));
-        Ok(Self { arch, net, store, head, device, classes, outputs, pool, text, switches })
+        Ok(Self {
+            arch,
+            net,
+            store,
+            head,
+            heads,
+            device,
+            classes,
+            outputs,
+            pool,
+            config,
+            parts,
+            switches,
+            sites,
+        })
     }
 
     /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
@@ -115,7 +138,7 @@ impl Model {
 
     /// The parts of the network, in the order they run; the last one makes logits.
     pub fn parts(&self) -> &[Part] {
-        self.net.parts()
+        &self.parts
     }
 
     /// The part that a parameter or buffer belongs to, as an index into [`Model::parts`].
@@ -144,11 +167,13 @@ impl Model {
             let (start, end) = (parts.start, parts.end);
             return Err(ModelError::Parts { arch: arch_name(self.arch), count, start, end });
         }
+        self.switches.set_trains(train);
         let logits = parts.contains(&(count - 1));
         let mut flow = flow;
         for part in parts {
             watch::enter(&self.parts()[part].name);
-            flow = self.net.run(part, &flow, train)?;
+            let heads = flow.heads.clone();
+            flow = Flow { heads, ..self.net.run(part, &flow, train)? };
             watch::leave(part + 1 == count, &flow.hidden);
         }
         // beginnings that texts have in common are computed once; what comes out is every text's own
@@ -167,7 +192,19 @@ impl Model {
     /// The architecture has no such head, or the tokens are none of it.
     pub fn next_tokens(&self, tokens: Tokens, train: bool) -> Result<Tensor, ModelError> {
         let flow = self.begin(&Input::Tokens(tokens))?;
+        self.switches.set_trains(train);
         Ok(self.net.next_tokens(&flow, train)?.f_to_kind(Kind::Float)?)
+    }
+
+    /// The layers that come after the features: the head, or several heads and their hidden layers.
+    pub(crate) fn head_layers(&self) -> Vec<String> {
+        if self.heads.is_empty() { vec![self.head.clone()] } else { heads::prefixes(&self.heads) }
+    }
+
+    /// Whether a tensor of that name is one of what comes after the features.
+    pub fn is_head(&self, name: &str) -> bool {
+        let below = |layer: &str| name.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.'));
+        below(&self.head) || heads::prefixes(&self.heads).iter().any(|layer| below(layer))
     }
 
     /// Numbers that it gives of each sample: one for each class, unless the layers of a recipe say otherwise.
@@ -187,18 +224,18 @@ impl Model {
 
     /// Number of token ids; `None` for pictures. A tokenizer may have fewer, not more.
     pub fn vocab_size(&self) -> Option<i64> {
-        self.text.as_ref().map(TextConfig::vocabulary)
+        self.config.as_ref().and_then(NetConfig::vocabulary)
     }
 
     /// Tokens of the longest text; `None` for pictures.
     pub fn positions(&self) -> Option<i64> {
-        self.text.as_ref().map(TextConfig::positions)
+        self.config.as_ref().and_then(NetConfig::positions)
     }
 
-    /// The configuration of a text model, as `config.json` has it; `None` for pictures. With it, [`Model::build`] makes
+    /// The configuration of a transformer, as `config.json` has it; `None` for the others. With it, [`Model::build`] makes
     /// the same model again.
     pub fn config(&self) -> Option<Value> {
-        self.text.as_ref().map(TextConfig::to_json)
+        self.config.as_ref().map(NetConfig::to_json)
     }
 
     /// Switches exact shortcuts off or on again. On at first.

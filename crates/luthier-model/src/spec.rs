@@ -4,7 +4,8 @@ use luthier_recipe::{Arch, Init, Layer, OutputAct, Pool};
 use serde_json::Value;
 
 use crate::arch::{self, Options};
-use crate::config::TextConfig;
+use crate::config::NetConfig;
+use crate::heads::HeadSpec;
 use crate::{ModelError, arch_name};
 
 /// What is to be built: all that decides a model's computation, but its weights.
@@ -16,13 +17,15 @@ pub struct Spec {
     pub classes: u64,
     /// Rate of every dropout; the architecture's or the config's own if `None`
     pub dropout: Option<f64>,
-    /// The `config.json` of a text model, see [`read_config`](crate::read_config); the architecture's first published
+    /// The `config.json` of a transformer, see [`read_config`](crate::read_config); the architecture's first published
     /// size if `None`
     pub config: Option<Value>,
     /// What of a text the head reads; the architecture's own if `None`
     pub pool: Option<Pool>,
     /// The layers of a sequential network
     pub stack: Option<Stack>,
+    /// Several heads instead of one; none for the architecture's own
+    pub heads: Vec<HeadSpec>,
 }
 
 /// The layers of a sequential network.
@@ -50,11 +53,12 @@ pub enum Shape {
 impl Spec {
     /// All else is the architecture's own.
     pub fn new(arch: Arch, classes: u64) -> Self {
-        Self { arch, classes, dropout: None, config: None, pool: None, stack: None }
+        Self { arch, classes, dropout: None, config: None, pool: None, stack: None, heads: Vec::new() }
     }
 
     /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it. `classes` is the number of target
-    /// columns for a regression, `input` the shape of a sample where the layers are the recipe's.
+    /// columns for a regression, `input` the shape of a sample where the layers are the
+    /// recipe's, and of a picture for a ViT.
     pub fn of(
         asked: &luthier_recipe::Model,
         classes: u64,
@@ -67,7 +71,19 @@ impl Spec {
             init: asked.init.unwrap_or_default(),
             output: asked.output,
         });
-        Self { arch: asked.arch, classes, dropout: asked.dropout, config, pool: asked.pool, stack }
+        let config = match input {
+            // positions are for the pictures that it will see; the weights' are interpolated
+            Some(Shape::Picture(_, height, width)) if asked.arch == Arch::Vit => {
+                let mut config = config.unwrap_or_else(|| serde_json::json!({}));
+                if let Some(keys) = config.as_object_mut() {
+                    keys.insert("image_size".to_owned(), serde_json::json!([height, width]));
+                }
+                Some(config)
+            }
+            _ => config,
+        };
+        let (arch, dropout, pool, heads) = (asked.arch, asked.dropout, asked.pool, Vec::new());
+        Self { arch, classes, dropout, config, pool, stack, heads }
     }
 
     /// What a network is built with.
@@ -84,17 +100,18 @@ impl Spec {
         if self.pool.is_some() && !self.arch.reads_text() {
             return Err(ModelError::NoPool { arch });
         }
-        let text = TextConfig::of(self.arch, self.config.as_ref())?;
-        let text = match self.dropout {
-            Some(rate) => text.map(|text| text.with_dropout(rate)),
-            None => text,
+        let config = NetConfig::of(self.arch, self.config.as_ref())?;
+        let config = match self.dropout {
+            Some(rate) => config.map(|config| config.with_dropout(rate)),
+            None => config,
         };
         Ok(Options {
             dropout: self.dropout,
             whole_depth: false,
-            text,
+            config,
             pool: self.pool,
             stack: self.stack.clone(),
+            heads: self.heads.clone(),
         })
     }
 }

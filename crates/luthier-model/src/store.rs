@@ -31,6 +31,13 @@ impl ParamStore {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
+    /// Puts tensors behind those of the layer that they are of.
+    pub(crate) fn put_below(&mut self, layer: &str, fresh: ParamStore) {
+        let below = |entry: &Entry| entry.name.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.'));
+        let end = self.entries.iter().rposition(below).map_or(self.entries.len(), |at| at + 1);
+        self.entries.splice(end..end, fresh.entries);
+    }
+
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert!(self.get(&entry.name).is_none(), "`{}` is built twice", entry.name);
         self.entries.push(entry);

@@ -43,6 +43,7 @@ fn sizes_are_the_published_ones() {
         // without their heads, and with them
         (Arch::Gpt2, 124_439_808 + 768 * 1000),
         (Arch::Bert, 109_482_240 + 769 * 1000),
+        (Arch::Vit, 86_567_656),
     ] {
         let model = Model::new(arch, 1000, None, SEED, Device::Cpu).unwrap();
         let scalars: usize = model.parameters().map(|entry| entry.tensor.numel()).sum();

@@ -4,6 +4,8 @@
 const ELSEWHERE: &[(&str, &str)] = &[
     ("learningrate", "lr"),
     ("baselr", "lr"),
+    ("loraalpha", "alpha"),
+    ("loradropout", "dropout"),
     ("wd", "weight_decay"),
     ("decay", "weight_decay"),
     ("optimizer", "optim"),

@@ -130,6 +130,7 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             (columns, max_length, format, (tokenizer, pad_token, header, padding_side), length_buckets),
         )| Data {
             format: if texts { format } else { DataFormat::ImageFolder },
+            attributes: None,
             train: train.map(Into::into),
             path: path.map(Into::into),
             valid: valid.map(Into::into),
@@ -170,7 +171,21 @@ fn rule() -> impl Strategy<Value = Rule> {
         (share(), positive(), share(), any::<bool>()).prop_map(|(alpha, eps, momentum, centered)| {
             Rule::RMSprop { alpha, eps, momentum, centered }
         }),
+        ([share(), share()], positive(), spared()).prop_map(|(betas, eps, exclude)| Rule::LAMB {
+            betas,
+            eps,
+            exclude
+        }),
+        (share(), positive(), spared()).prop_map(|(momentum, trust_coefficient, exclude)| Rule::LARS {
+            momentum,
+            trust_coefficient,
+            exclude
+        }),
     ]
+}
+
+fn spared() -> impl Strategy<Value = Vec<NoDecay>> {
+    prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3)
 }
 
 fn group() -> impl Strategy<Value = Group> {
@@ -187,9 +202,8 @@ fn group() -> impl Strategy<Value = Group> {
 }
 
 fn optim() -> impl Strategy<Value = Optim> {
-    let no_decay = prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3);
     let layer_decay = prop::option::of(inside());
-    (rule(), positive(), share(), no_decay, layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
+    (rule(), positive(), share(), spared(), layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
         |(rule, lr, weight_decay, no_decay, layer_decay, groups)| Optim {
             rule,
             lr,
@@ -268,6 +282,8 @@ fn train() -> impl Strategy<Value = Train> {
                 precision,
                 prefix_cache,
                 shortcuts: !drop_last,
+                interleave: Interleave::default(),
+                epoch_ends: EpochEnds::default(),
                 ema,
                 early_stopping,
                 checkpoint,
@@ -288,19 +304,38 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let arch = prop_oneof![
         select(vec![Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0])
             .prop_map(|arch| (arch, None, None)),
+        prop::option::of(text()).prop_map(|config| (Arch::Vit, config, None)),
         (select(vec![Arch::Gpt2, Arch::Bert]), prop::option::of(text()), prop::option::of(pool)),
     ];
-    let model = (arch, text(), chosen, patterns(0), prop::option::of(share())).prop_map(
-        |((arch, config, pool), weights, (freeze, train), allow_unmatched, dropout)| Model {
+    let lora = (prop::option::of(1..99_u64), positive(), share(), patterns(1), prop::bool::ANY).prop_map(
+        |(r, alpha, dropout, names, use_dora)| Lora {
+            r,
+            alpha: Some(alpha),
+            dropout,
+            target_modules: Some(LoraTargets::Named(names)),
+            bias: LoraBias::LoraOnly,
+            modules_to_save: None,
+            use_rslora: !use_dora,
+            use_dora,
+            adapter: None,
+        },
+    );
+    let lora = prop::option::of(lora);
+    let model = (arch, text(), (chosen, lora), patterns(0), prop::option::of(share())).prop_map(
+        |((arch, config, pool), weights, ((freeze, train), lora), allow_unmatched, dropout)| Model {
             arch,
             weights: Some(weights),
+            heads: Default::default(),
             layers: None,
             init: None,
             output: OutputAct::None,
+            vit: None,
             config,
             pool,
-            freeze,
-            train,
+            // LoRA says what is trained
+            freeze: if lora.is_some() { Vec::new() } else { freeze },
+            train: train.filter(|_| lora.is_none()),
+            lora,
             allow_unmatched,
             dropout,
         },
@@ -355,6 +390,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             optim,
             schedule,
             stages: stages(&train),
+            streams: Vec::new(),
             train,
             eval,
             distributed,
@@ -466,6 +502,7 @@ impl Rows {
             output,
             config: None,
             pool: None,
+            vit: None,
             ..recipe.model
         };
         let metric = if regression { Metric::R2 } else { recipe.eval.metric };

@@ -177,6 +177,11 @@ void luthier_reducer_free(void *pointer) {
   std::free(thrown);
 }
 
+// Forgets which parameters backward passes went through that were not to be exchanged here.
+char *luthier_reducer_begin(void *pointer) {
+  return guarded([&] { reducing(pointer).reducer->reset_state(); });
+}
+
 // The next backward pass, from `output`, is exchanged.
 char *luthier_reducer_prepare(void *pointer, void *output) {
   return guarded([&] {

@@ -83,6 +83,26 @@ fn gradients_are_sums_over_the_ranks_and_unused_parameters_have_none() {
 }
 
 #[test]
+fn passes_of_another_loss_are_forgotten() {
+    ranks(2, LONG, |group| {
+        let fill = |value: f64| Tensor::full([10], value, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let params = [fill(0.5), fill(0.25)];
+        let reducer = Reducer::new(Rc::clone(&group), &params, 1 << 20).unwrap();
+        for _ in 0..2 {
+            // another stream's loss goes through the second parameter, and is no part of the update
+            (&params[0] + &params[1]).sum(Kind::Float).backward();
+            for param in &params {
+                luthier_torch::clear_grad(param).unwrap();
+            }
+            reducer.begin().unwrap();
+            reducer.backward(&(&params[0] * 2.0).sum(Kind::Float)).unwrap();
+            assert_eq!(grad(&params[0]).unwrap().map(|grad| grad.double_value(&[3])), Some(4.0));
+            assert!(grad(&params[1]).unwrap().is_none());
+        }
+    });
+}
+
+#[test]
 fn a_port_in_use_is_said() {
     let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();

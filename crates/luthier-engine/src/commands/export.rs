@@ -5,6 +5,7 @@ use std::path::Path;
 use luthier::args::{ExportArgs, ExportFormat};
 use luthier::voice::{Blame, Failure, Sentence, Voice};
 use luthier_model::{ModelError, huggingface_config, huggingface_name, huggingface_preprocessor};
+use luthier_plan::LoraPlan;
 use luthier_recipe::{Size, Transform};
 use luthier_train::{Runner, tokenizer_files};
 
@@ -12,7 +13,10 @@ use crate::opened;
 
 pub fn run(args: &ExportArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
     let opened = opened::open(&args.run, &args.checkpoint, device, voice)?;
-    let weights = args.dir.join("model.safetensors");
+    let lora = opened.runner.plan.model.lora.clone();
+    check(args, lora.is_some())?;
+    let peft = args.to == ExportFormat::Peft;
+    let weights = args.dir.join(if peft { "adapter_model.safetensors" } else { "model.safetensors" });
     if weights.exists() && !args.force {
         return Err(Failure::misuse(
             format!("`{}` is there already", weights.display()),
@@ -28,12 +32,50 @@ pub fn run(args: &ExportArgs, device: Option<&str>, voice: &Voice) -> Result<(),
     match args.to {
         ExportFormat::Safetensors => safetensors(&opened.runner, &args.dir, &weights)?,
         ExportFormat::Hf => hf(&opened.runner, &args.dir, &weights)?,
+        ExportFormat::Peft => peft_folder(&opened.runner, lora.as_ref(), &args.dir, &weights)?,
     }
     voice.status(
         "exported",
         &format!("{} of {} to {}", opened.checkpoint, args.run.display(), args.dir.display()),
     );
     Ok(())
+}
+
+/// Whether what was asked for goes with what the run trained.
+fn check(args: &ExportArgs, lora: bool) -> Result<(), Failure> {
+    let run = args.run.display();
+    let refusal = match (args.to, lora, args.merge) {
+        (ExportFormat::Peft, false, _) | (_, false, true) => Some((
+            format!("`{run}` was trained without LoRA"),
+            "export it with `--to hf` or `--to safetensors`, without `--merge`",
+        )),
+        (ExportFormat::Peft, true, true) => Some((
+            "an adapter is what is not merged".to_owned(),
+            "leave `--merge` out, or write `--to hf --merge`",
+        )),
+        (ExportFormat::Hf | ExportFormat::Safetensors, true, false) => Some((
+            format!("`{run}` was trained with LoRA, and this format has no place for it"),
+            "add `--merge`, which adds it to the weights, or write `--to peft`",
+        )),
+        _ => None,
+    };
+    match refusal {
+        Some((what, hint)) => Err(Failure::misuse(what, hint)),
+        None => Ok(()),
+    }
+}
+
+/// What was learned beside the base, as `peft` reads it.
+fn peft_folder(runner: &Runner, lora: Option<&LoraPlan>, dir: &Path, weights: &Path) -> Result<(), Failure> {
+    let Some(lora) = lora else { return Ok(()) };
+    let base = runner.plan.model.weights.as_str();
+    let base = base.strip_prefix("hf:").unwrap_or(base);
+    runner.write_tensors(weights, &runner.model.adapter_tensors(lora)).or_subject()?;
+    json(
+        &dir.join("adapter_config.json"),
+        &runner.model.adapter_config(lora, (base != "none").then_some(base)),
+    )?;
+    if runner.plan.text.is_some() { tokenizer(runner, dir) } else { Ok(()) }
 }
 
 /// The architecture's own names, and the classes in label order beside it.

@@ -194,7 +194,7 @@ impl Block {
 
     /// Every token: `[total, D]` to `[total, D]`.
     fn everywhere(&self, x: &Tensor, layout: &Layout, train: bool) -> Result<Tensor, ModelError> {
-        let [q, k, v] = [self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?];
+        let [q, k, v] = Linear::forward_each([&self.query, &self.key, &self.value], x)?;
         let y = self.attention.everywhere(layout, [&q, &k, &v], train)?;
         self.after_attention(x, &y, train)
     }
@@ -203,7 +203,8 @@ impl Block {
     /// needed of all tokens, all else of those alone.
     fn at_one(&self, x: &Tensor, layout: &Layout, read: &Read, train: bool) -> Result<Tensor, ModelError> {
         let one = read.take(x)?;
-        let [q, k, v] = [self.query.forward(&one)?, self.key.forward(x)?, self.value.forward(x)?];
+        let q = self.query.forward(&one)?;
+        let [k, v] = Linear::forward_each([&self.key, &self.value], x)?;
         let y = self.attention.of_one(layout, [&q, &k, &v], &read.visible, train)?;
         self.after_attention(&one, &y, train)
     }

@@ -77,7 +77,7 @@ impl Gpt2 {
     /// The layout to compute in: beginnings in common once, where that changes nothing.
     fn layout(&self, flow: &Flow, train: bool) -> Result<Arc<Layout>, ModelError> {
         let layout = flow.layout.as_ref().ok_or(ModelError::NoLayout)?;
-        let random = train && self.parts.iter().any(|part| part.noisy);
+        let random = train && (self.parts.iter().any(|part| part.noisy) || self.switches.lora_drops());
         if random || !self.switches.shortcuts() {
             return Ok(Arc::clone(layout));
         }
@@ -109,7 +109,7 @@ impl Network for Gpt2 {
         let Some(at) = part.checked_sub(1) else {
             let layout = self.layout(flow, train)?;
             let hidden = self.embed(&flow.hidden, &layout, train)?;
-            return Ok(Flow { hidden, layout: Some(layout) });
+            return Ok(Flow { hidden, layout: Some(layout), heads: flow.heads.clone() });
         };
         match self.blocks.get(at) {
             Some(block) if at + 1 == self.blocks.len() => self.last(block, flow, train),

@@ -3,7 +3,8 @@
 use luthier_recipe::{Arch, Pool};
 use tch::Tensor;
 
-use crate::config::{BertConfig, Gpt2Config, TextConfig};
+use crate::config::{BertConfig, Gpt2Config, NetConfig, VitConfig};
+use crate::heads::HeadSpec;
 use crate::spec::Stack;
 use crate::{Builder, Flow, Input, ModelError, Network, pool};
 
@@ -13,6 +14,7 @@ pub(crate) mod gpt2;
 pub(crate) mod resnet;
 pub(crate) mod sequential;
 mod text;
+pub(crate) mod vit;
 
 /// What of a network is not decided by its architecture.
 #[derive(Debug, Clone, Default)]
@@ -21,12 +23,14 @@ pub(crate) struct Options {
     pub dropout: Option<f64>,
     /// The architecture's stochastic depth is off
     pub whole_depth: bool,
-    /// Widths and depths of a text model
-    pub text: Option<TextConfig>,
+    /// Widths and depths of a transformer
+    pub config: Option<NetConfig>,
     /// What of a text the head reads; the architecture's own if `None`
     pub pool: Option<Pool>,
     /// Layers of a sequential network
     pub stack: Option<Stack>,
+    /// Several heads instead of one; none for the architecture's own
+    pub heads: Vec<HeadSpec>,
 }
 
 /// Builds the architecture's network at `place`, for `classes` classes.
@@ -38,25 +42,32 @@ pub(crate) fn build(
 ) -> Result<Box<dyn Network>, ModelError> {
     let pool = options.pool.unwrap_or(pool::own(arch));
     Ok(match arch {
-        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes)?),
-        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes)?),
-        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes)?),
+        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes, &options.heads)?),
+        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes, &options.heads)?),
+        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes, &options.heads)?),
         Arch::EfficientnetLite0 => {
             Box::new(efficientnet_lite0::EfficientNetLite0::new(place, classes, options)?)
         }
         Arch::Gpt2 => {
-            let config = match options.text {
-                Some(TextConfig::Gpt2(config)) => config,
+            let config = match options.config {
+                Some(NetConfig::Gpt2(config)) => config,
                 _ => Gpt2Config::parse(None)?,
             };
             Box::new(gpt2::Gpt2::new(place, config, pool, classes)?)
         }
         Arch::Bert => {
-            let config = match options.text {
-                Some(TextConfig::Bert(config)) => config,
+            let config = match options.config {
+                Some(NetConfig::Bert(config)) => config,
                 _ => BertConfig::parse(None)?,
             };
             Box::new(bert::Bert::new(place, config, pool, classes)?)
+        }
+        Arch::Vit => {
+            let config = match options.config {
+                Some(NetConfig::Vit(config)) => config,
+                _ => VitConfig::parse(None)?,
+            };
+            Box::new(vit::Vit::new(place, config, classes, &options.heads)?)
         }
         Arch::Sequential => {
             let stack = options.stack.as_ref().ok_or(ModelError::NoLayers)?;
@@ -71,7 +82,7 @@ pub(crate) fn head(arch: Arch) -> &'static str {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 => "fc",
         Arch::EfficientnetLite0 => "_fc",
         Arch::Gpt2 => "score",
-        Arch::Bert => "classifier",
+        Arch::Bert | Arch::Vit => "classifier",
         // its last layer of weights: the network knows which
         Arch::Sequential => "",
     }
@@ -81,7 +92,7 @@ pub(crate) fn head(arch: Arch) -> &'static str {
 pub(crate) fn has_dropout(arch: Arch) -> bool {
     match arch {
         Arch::Resnet18 | Arch::Resnet34 | Arch::Resnet50 | Arch::Sequential => false,
-        Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert => true,
+        Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert | Arch::Vit => true,
     }
 }
 

@@ -56,6 +56,19 @@ impl<'a> Keys<'a> {
             .ok_or_else(|| wrong(key, value, &format!("it is a whole number from 1 to {most}")))
     }
 
+    /// Height and width, or one number for both.
+    pub(super) fn sides(&self, key: &'static str, default: i64) -> Result<[i64; 2], ModelError> {
+        let Some(value) = self.get(key) else { return Ok([default; 2]) };
+        let side = |value: &Value| value.as_i64().filter(|side| (1..=WIDEST).contains(side));
+        let sides = match value.as_array().map(Vec::as_slice) {
+            Some([height, width]) => side(height).zip(side(width)),
+            _ => side(value).map(|side| (side, side)),
+        };
+        let (height, width) =
+            sides.ok_or_else(|| wrong(key, value, "it is a whole number of pixels, or height and width"))?;
+        Ok([height, width])
+    }
+
     /// The rate of a dropout.
     pub(super) fn rate(&self, key: &'static str, default: f64) -> Result<f64, ModelError> {
         self.number(key, default, |rate| (0.0..1.0).contains(&rate), "it is a number from 0 to below 1")
@@ -119,7 +132,7 @@ pub(super) fn divides(
     Err(wrong(heads_key, &Value::from(heads), &why))
 }
 
-fn wrong(key: &str, value: &Value, why: &str) -> ModelError {
+pub(super) fn wrong(key: &str, value: &Value, why: &str) -> ModelError {
     let mut value = value.to_string();
     if value.len() > 60 {
         value = value.chars().take(60).chain("…".chars()).collect();

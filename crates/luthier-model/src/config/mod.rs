@@ -1,4 +1,4 @@
-//! Widths and depths of text models, from `config.json` as `transformers` writes it.
+//! Widths and depths of transformers, from `config.json` as `transformers` writes it.
 //!
 //! Most keys of such a file say nothing about what the network computes and are passed over. A key that does, with a
 //! value that is not supported, is an error.
@@ -6,32 +6,39 @@
 mod bert;
 mod gpt2;
 mod keys;
+mod vit;
 
 use std::path::Path;
 
 use luthier_recipe::Arch;
+use luthier_weights::Weights;
 use serde_json::Value;
 
 pub(crate) use bert::BertConfig;
 pub(crate) use gpt2::Gpt2Config;
+pub(crate) use vit::VitConfig;
 
 use crate::ModelError;
 
-/// The configuration of a text model.
+/// The configuration of a transformer.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum TextConfig {
+pub(crate) enum NetConfig {
     /// GPT-2's
     Gpt2(Gpt2Config),
     /// BERT's
     Bert(BertConfig),
+    /// ViT's
+    Vit(VitConfig),
 }
 
-impl TextConfig {
-    /// Of `arch`, as `json` says, or the architecture's first published size. `None` for architectures of pictures.
+impl NetConfig {
+    /// Of `arch`, as `json` says, or the architecture's first published size. `None` for architectures of one
+    /// shape.
     pub(crate) fn of(arch: Arch, json: Option<&Value>) -> Result<Option<Self>, ModelError> {
         Ok(match arch {
             Arch::Gpt2 => Some(Self::Gpt2(Gpt2Config::parse(json)?)),
             Arch::Bert => Some(Self::Bert(BertConfig::parse(json)?)),
+            Arch::Vit => Some(Self::Vit(VitConfig::parse(json)?)),
             _ if json.is_some() => return Err(ModelError::NoConfig { arch: crate::arch_name(arch) }),
             _ => None,
         })
@@ -42,22 +49,25 @@ impl TextConfig {
         match self {
             Self::Gpt2(config) => Self::Gpt2(config.with_dropout(rate)),
             Self::Bert(config) => Self::Bert(config.with_dropout(rate)),
+            Self::Vit(config) => Self::Vit(config.with_dropout(rate)),
         }
     }
 
-    /// Number of token ids.
-    pub(crate) fn vocabulary(&self) -> i64 {
+    /// Number of token ids; `None` for pictures.
+    pub(crate) fn vocabulary(&self) -> Option<i64> {
         match self {
-            Self::Gpt2(config) => config.vocab_size,
-            Self::Bert(config) => config.vocab_size,
+            Self::Gpt2(config) => Some(config.vocab_size),
+            Self::Bert(config) => Some(config.vocab_size),
+            Self::Vit(_) => None,
         }
     }
 
-    /// Tokens of the longest sequence.
-    pub(crate) fn positions(&self) -> i64 {
+    /// Tokens of the longest sequence; `None` for pictures.
+    pub(crate) fn positions(&self) -> Option<i64> {
         match self {
-            Self::Gpt2(config) => config.n_positions,
-            Self::Bert(config) => config.max_position_embeddings,
+            Self::Gpt2(config) => Some(config.n_positions),
+            Self::Bert(config) => Some(config.max_position_embeddings),
+            Self::Vit(_) => None,
         }
     }
 
@@ -66,6 +76,7 @@ impl TextConfig {
         match self {
             Self::Gpt2(config) => config.to_json(),
             Self::Bert(config) => config.to_json(),
+            Self::Vit(config) => config.to_json(),
         }
     }
 
@@ -75,6 +86,7 @@ impl TextConfig {
         match self {
             Self::Gpt2(config) => config.key_of(tensor, file, model),
             Self::Bert(config) => config.key_of(tensor, file, model),
+            Self::Vit(config) => config.key_of(tensor, file, model),
         }
     }
 
@@ -83,14 +95,16 @@ impl TextConfig {
         let (prefix, key, count) = match self {
             Self::Gpt2(config) => ("h.", "n_layer", config.n_layer),
             Self::Bert(config) => ("encoder.layer.", "num_hidden_layers", config.num_hidden_layers),
+            Self::Vit(config) => ("vit.encoder.layer.", "num_hidden_layers", config.num_hidden_layers),
         };
         let index = tensor.strip_prefix(prefix)?.split('.').next()?.parse().ok()?;
         Some((key, count, index))
     }
 }
 
-/// The `config.json` of a text model: the one that the recipe names, relative to `base`, else the one beside its
-/// weights, a file or a folder. `None` if there is none, and for architectures of pictures.
+/// The `config.json` of a transformer: the one that the recipe names, relative to `base`, else the one beside its
+/// weights, a file or a folder, or what `model.vit` comes to. `None` if there is none, and for architectures of one
+/// shape.
 ///
 /// # Errors
 /// It cannot be read, or is no JSON.
@@ -102,14 +116,30 @@ pub fn config_of(
     if let Some(path) = &asked.config {
         return read_config(&base.join(path)).map(Some);
     }
-    if !asked.arch.reads_text() {
+    if !asked.arch.has_config() {
         return Ok(None);
+    }
+    if let Some(size) = &asked.vit {
+        return Ok(Some(vit::of_size(size)));
     }
     let folder = weights.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() });
     match folder.map(|folder| folder.join("config.json")).filter(|path| path.is_file()) {
         Some(path) => read_config(&path).map(Some),
         None => Ok(None),
     }
+}
+
+/// The config of weights that have none beside them, or one of another package: by the shapes of a ViT's tensors. `json`
+/// as it is for all else.
+pub fn config_of_weights(arch: Arch, json: Option<Value>, weights: &Weights) -> Option<Value> {
+    // `timm` writes the name of an architecture, and no widths
+    let others = json.as_ref().is_none_or(|json| {
+        json.get("model_type").is_none() && json.get("architecture").is_some_and(Value::is_string)
+    });
+    if arch != Arch::Vit || !others {
+        return json;
+    }
+    vit::of_weights(&crate::from_huggingface(arch, &[], weights.clone())).or(json)
 }
 
 /// Reads a `config.json`.

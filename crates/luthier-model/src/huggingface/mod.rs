@@ -3,6 +3,7 @@
 mod bert;
 mod gpt2;
 mod resnet;
+pub(crate) mod vit;
 
 use luthier_recipe::Arch;
 use luthier_weights::Weights;
@@ -17,6 +18,7 @@ pub fn huggingface_name(arch: Arch, name: &str) -> Option<String> {
     match arch {
         Arch::Gpt2 => Some(gpt2::name(name)),
         Arch::Bert => Some(bert::name(name)),
+        Arch::Vit => Some(name.to_owned()),
         _ => resnet::name(arch, name),
     }
 }
@@ -35,6 +37,7 @@ pub fn huggingface_config(
     let Some(mut config) = (match model.arch {
         Arch::Gpt2 => gpt2::config(model, pad_token),
         Arch::Bert => bert::config(model, pad_token),
+        Arch::Vit => vit::config(model),
         arch => resnet::config(arch),
     }) else {
         let pool = pooled.map(|pool| json!(pool).as_str().unwrap_or_default().to_owned());
@@ -56,6 +59,7 @@ pub fn from_huggingface(arch: Arch, names: &[String], weights: Weights) -> Weigh
     match arch {
         Arch::Gpt2 => gpt2::adapt(weights),
         Arch::Bert => bert::adapt(names, weights),
+        Arch::Vit => vit::adapt(weights),
         _ => resnet::adapt(arch, names, weights),
     }
 }

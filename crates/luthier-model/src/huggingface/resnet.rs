@@ -12,7 +12,7 @@ fn resnet(arch: Arch) -> Option<([usize; 4], &'static str, [usize; 4])> {
         Arch::Resnet18 => Some(([2, 2, 2, 2], "basic", [64, 128, 256, 512])),
         Arch::Resnet34 => Some(([3, 4, 6, 3], "basic", [64, 128, 256, 512])),
         Arch::Resnet50 => Some(([3, 4, 6, 3], "bottleneck", [256, 512, 1024, 2048])),
-        Arch::EfficientnetLite0 | Arch::Gpt2 | Arch::Bert | Arch::Sequential => None,
+        _ => None,
     }
 }
 

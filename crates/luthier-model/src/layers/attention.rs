@@ -46,6 +46,25 @@ impl Attention {
         in_order(outputs, layout.back())
     }
 
+    /// Sequences of the same length, one after the other: queries `[N · queries, D]`, keys and values `[N · length, D]`
+    /// to `[N · queries, D]`.
+    ///
+    /// # Errors
+    /// Shapes do not fit.
+    pub(crate) fn within(
+        &self,
+        queries: i64,
+        [q, k, v]: [&Tensor; 3],
+        train: bool,
+    ) -> Result<Tensor, ModelError> {
+        let width = q.size2()?.1;
+        let count = q.size2()?.0 / queries.max(1);
+        let side = |x: &Tensor| -> Result<Tensor, ModelError> {
+            Ok(x.f_view([count, -1, self.heads, width / self.heads])?.f_transpose(1, 2)?)
+        };
+        one_after_the_other(&self.attend([&side(q)?, &side(k)?, &side(v)?], self.causal, None, train)?)
+    }
+
     /// Queries `[N, D]` of one token of each sequence, keys and values `[total, D]` of every token, to `[N, D]`. The
     /// query of a sequence sees as many of its first tokens as `visible` says.
     ///

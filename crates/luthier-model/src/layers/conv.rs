@@ -8,14 +8,17 @@ use crate::{Builder, Init, ModelError};
 pub enum Padding {
     /// As many on each side as keep an odd kernel centred: PyTorch's networks
     Centred,
+    /// None: what does not fit a whole kernel is not seen
+    None,
     /// As many as give ceil(size / stride) outputs, the odd one on the right and at the bottom: TensorFlow's `SAME`
     Same,
 }
 
-/// A 2-D convolution without bias.
+/// A 2-D convolution.
 #[derive(Debug)]
 pub struct Conv2d {
     weight: Tensor,
+    bias: Option<Tensor>,
     kernel: i64,
     stride: i64,
     padding: Padding,
@@ -49,7 +52,19 @@ impl Conv2d {
             Role::Weight,
             Init::KaimingNormal,
         )?;
-        Ok(Self { weight, kernel, stride, padding, groups })
+        Ok(Self { weight, bias: None, kernel, stride, padding, groups })
+    }
+
+    /// As [`Conv2d::new`], for patches that lie side by side: nothing is seen beyond the edge. The bias starts at 0.
+    ///
+    /// # Errors
+    /// Memory runs out.
+    pub(crate) fn patches(mut place: Builder<'_>, shape: ConvShape, init: Init) -> Result<Self, ModelError> {
+        let ConvShape { inputs, outputs, kernel, stride, groups } = shape;
+        let size = [outputs, inputs / groups, kernel, kernel];
+        let weight = place.parameter("weight", &size, Role::Weight, init)?;
+        let bias = Some(place.parameter("bias", &[outputs], Role::Bias, Init::Constant(0.0))?);
+        Ok(Self { weight, bias, kernel, stride, padding: Padding::None, groups })
     }
 
     /// `[N, inputs, H, W]` to `[N, outputs, H', W']`.
@@ -57,6 +72,9 @@ impl Conv2d {
     /// # Errors
     /// The shape of `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+        if self.padding == Padding::None {
+            return self.convolve(x, 0);
+        }
         let centred = self.kernel / 2;
         // With stride 1 both paddings are the same, and the convolution's own needs no copy.
         if self.padding == Padding::Centred || self.stride == 1 {
@@ -73,7 +91,7 @@ impl Conv2d {
 
     fn convolve(&self, x: &Tensor, padding: i64) -> Result<Tensor, ModelError> {
         let (stride, padding) = ([self.stride; 2], [padding; 2]);
-        Ok(x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], self.groups)?)
+        Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)?)
     }
 }
 

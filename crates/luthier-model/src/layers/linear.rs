@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
 use luthier_plan::Role;
 use tch::Tensor;
 
 use super::Activation;
 use super::frozen::Frozen;
+use crate::lora::{Adapter, Slot};
+use crate::switches::Switches;
 use crate::{Builder, Init, ModelError};
 
 /// A linear layer.
@@ -10,18 +14,20 @@ use crate::{Builder, Init, ModelError};
 pub struct Linear {
     affine: Affine,
     frozen: Frozen,
+    slot: Slot,
+    switches: Arc<Switches>,
 }
 
 /// Weight and bias.
 #[derive(Debug)]
-pub(super) struct Affine {
+pub(crate) struct Affine {
     pub weight: Tensor,
     pub bias: Option<Tensor>,
     order: Order,
 }
 
 /// Which outputs are wanted: the first of them and how many; `None` for all.
-pub(super) type Outputs = Option<(i64, i64)>;
+pub(crate) type Outputs = Option<(i64, i64)>;
 
 /// How a weight lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +106,10 @@ impl Linear {
         let outputs = if order == Order::OutIn { shape[0] } else { shape[1] };
         let weight = place.parameter("weight", &shape, Role::Weight, init)?;
         let bias = bias.map(|init| place.parameter("bias", &[outputs], Role::Bias, init)).transpose()?;
-        Ok(Self { affine: Affine { weight, bias, order }, frozen: Frozen::new(place.switches()) })
+        let slot = place.site(&weight, order == Order::InOut);
+        let switches = place.switches();
+        let frozen = Frozen::new(Arc::clone(&switches));
+        Ok(Self { affine: Affine { weight, bias, order }, frozen, slot, switches })
     }
 
     /// `[…, inputs]` to `[…, outputs]`.
@@ -108,6 +117,49 @@ impl Linear {
     /// # Errors
     /// The shape of `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+        let base = self.base(x)?;
+        match self.slot.get().as_ref() {
+            Some(adapter) => adapter.apply(&self.affine, x, base, None, self.switches.trains()),
+            None => Ok(base),
+        }
+    }
+
+    /// As [`Linear::forward`] of each layer on the same input. The `A x` of those that have LoRA are one product, and one
+    /// mask drops the inputs of all: to each layer that is what a mask of its own is.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub(crate) fn forward_each<const N: usize>(
+        layers: [&Self; N],
+        x: &Tensor,
+    ) -> Result<[Tensor; N], ModelError> {
+        let slots = layers.map(|layer| layer.slot.get());
+        let adapters: Vec<&Adapter> = slots.iter().filter_map(|slot| slot.as_ref()).collect();
+        let Some((first, others)) = adapters.split_first().filter(|(first, others)| {
+            !others.is_empty()
+                && adapters.iter().all(|one| one.magnitude.is_none() && one.dropout == first.dropout)
+        }) else {
+            drop(adapters);
+            drop(slots);
+            return parts(layers.iter().map(|layer| layer.forward(x)).collect::<Result<_, _>>()?);
+        };
+        let a = Tensor::f_cat(&adapters.iter().map(|adapter| &adapter.a).collect::<Vec<_>>(), 0)?;
+        let low = first.seen(x, layers[0].switches.trains())?.f_linear(&a, None::<&Tensor>)?;
+        let count = i64::try_from(others.len()).unwrap_or(i64::MAX) + 1;
+        let mut lows = low.f_chunk(count, -1)?.into_iter();
+        let mut outputs = Vec::with_capacity(N);
+        for (layer, slot) in layers.iter().zip(&slots) {
+            let base = layer.base(x)?;
+            outputs.push(match slot.as_ref().zip(slot.as_ref().and_then(|_| lows.next())) {
+                Some((adapter, low)) => adapter.add(&base, &low, None)?,
+                None => base,
+            });
+        }
+        parts(outputs)
+    }
+
+    /// Without LoRA.
+    fn base(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         match self.frozen.forward(&self.affine, x, None, None)? {
             Some(y) => Ok(y),
             None => self.affine.forward(x),
@@ -119,6 +171,9 @@ impl Linear {
     /// # Errors
     /// As [`Linear::forward`].
     pub fn forward_then(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
+        if self.slot.get().is_some() {
+            return activation.forward(&self.forward(x)?);
+        }
         match self.frozen.forward(&self.affine, x, None, Some(activation))? {
             Some(y) => Ok(activation.seen(y)),
             None => activation.forward(&self.affine.forward(x)?),
@@ -134,12 +189,22 @@ impl Linear {
         let frozen = |x: &Tensor, start: i64, count: i64| {
             self.frozen.forward(&self.affine, x, Some((start, count)), None)
         };
-        if let (Some(a), Some(b)) = (frozen(a, 0, first)?, frozen(b, first, others)?) {
+        let slot = self.slot.get();
+        if let (Some(a), Some(b), None) = (frozen(a, 0, first)?, frozen(b, first, others)?, slot.as_ref()) {
             return Ok([a, b]);
         }
         // split, not narrowed twice: the gradient is then put together once
         let [left, right] = self.affine.split([first, others])?;
-        Ok([left.forward(a)?, right.forward(b)?])
+        let Some(adapter) = slot.as_ref() else { return Ok([left.forward(a)?, right.forward(b)?]) };
+        let train = self.switches.trains();
+        let some = |layer: &Affine, x: &Tensor, start: i64, count: i64| {
+            let base = match frozen(x, start, count)? {
+                Some(base) => base,
+                None => layer.forward(x)?,
+            };
+            adapter.apply(layer, x, base, Some((start, count)), train)
+        };
+        Ok([some(&left, a, 0, first)?, some(&right, b, first, others)?])
     }
 }
 
@@ -157,7 +222,7 @@ impl Affine {
     }
 
     /// The weight as `[outputs, inputs]`.
-    pub(super) fn out_in(&self) -> Result<Tensor, ModelError> {
+    pub(crate) fn out_in(&self) -> Result<Tensor, ModelError> {
         Ok(match self.order {
             Order::OutIn => self.weight.shallow_clone(),
             Order::InOut => self.weight.f_transpose(0, 1)?,

@@ -14,5 +14,5 @@ pub use conv::{Conv2d, Padding};
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
-pub(crate) use linear::parts;
+pub(crate) use linear::{Affine, Outputs, parts};
 pub use norm::BatchNorm2d;

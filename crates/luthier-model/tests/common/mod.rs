@@ -65,7 +65,7 @@ pub const SEED: u64 = 1;
 /// Architectures whose inputs are pictures.
 pub const PICTURES: [Arch; 4] = [Arch::Resnet18, Arch::Resnet34, Arch::Resnet50, Arch::EfficientnetLite0];
 
-/// What an architecture is built of for tests: text models small, and without dropout.
+/// What an architecture is built of for tests: transformers small, and without dropout.
 pub fn spec(arch: Arch, classes: u64) -> Spec {
     let config = match arch {
         Arch::Gpt2 => serde_json::json!({
@@ -73,6 +73,10 @@ pub fn spec(arch: Arch, classes: u64) -> Spec {
         }),
         Arch::Bert => serde_json::json!({
             "vocab_size": VOCABULARY, "max_position_embeddings": 120, "hidden_size": 32, "num_hidden_layers": 3,
+            "num_attention_heads": 4, "intermediate_size": 48
+        }),
+        Arch::Vit => serde_json::json!({
+            "image_size": SIZE, "patch_size": 16, "hidden_size": 32, "num_hidden_layers": 3,
             "num_attention_heads": 4, "intermediate_size": 48
         }),
         _ => return Spec::new(arch, classes),
@@ -104,7 +108,7 @@ pub fn input(arch: Arch) -> Input {
 
 /// A model without noise, with the formula's weights.
 pub fn model(arch: Arch) -> Model {
-    let model = if arch.reads_text() {
+    let model = if arch.has_config() {
         Model::build(&spec(arch, CLASSES), SEED, Device::Cpu).unwrap()
     } else {
         Model::without_noise(arch, CLASSES, SEED, Device::Cpu).unwrap()

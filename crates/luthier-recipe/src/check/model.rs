@@ -31,17 +31,49 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
             "write `arch = \"sequential\"` and its `layers`",
         );
     }
-    if model.arch.reads_text() {
-        return;
+    vit(recipe, tell);
+    if model.config.is_some() && !model.arch.has_config() {
+        tell(
+            &["model.config", "model.arch"],
+            "`model.config` is for architectures of many sizes, and this one has one".to_string(),
+            "leave it out, or choose `gpt2`, `bert` or `vit`",
+        );
     }
-    for (key, given) in [("model.config", model.config.is_some()), ("model.pool", model.pool.is_some())] {
-        if given {
-            tell(
-                &[key, "model.arch"],
-                format!("`{key}` is for models of texts, and this architecture reads none"),
-                "leave it out, or choose `gpt2` or `bert`",
-            );
-        }
+    if model.pool.is_some() && !model.arch.reads_text() {
+        tell(
+            &["model.pool", "model.arch"],
+            "`model.pool` is for models of texts, and this architecture reads none".to_string(),
+            "leave it out, or choose `gpt2` or `bert`",
+        );
+    }
+}
+
+/// The shape of a ViT: of random weights only.
+fn vit(recipe: &Recipe, tell: &mut Tell<'_>) {
+    let model = &recipe.model;
+    let Some(shape) = &model.vit else { return };
+    if model.arch != Arch::Vit {
+        tell(
+            &["model.vit", "model.arch"],
+            "`model.vit` is the shape of a `vit`, and this architecture is another".to_string(),
+            "leave it out, or write `arch = \"vit\"`",
+        );
+    } else if model.config.is_some() || model.weights() != "none" {
+        let other = if model.config.is_some() { "model.config" } else { "model.weights" };
+        tell(
+            &["model.vit", other],
+            format!("`model.vit` and `{other}` both say what shape the model has"),
+            "leave `model.vit` out: a `config.json` or the weights bring their shape",
+        );
+    }
+    if let (Some(width), Some(heads)) = (shape.hidden_size, shape.num_attention_heads)
+        && width % heads != 0
+    {
+        tell(
+            &["model.vit.num_attention_heads", "model.vit.hidden_size"],
+            format!("{heads} heads cannot share a width of {width} evenly"),
+            "choose a number of heads that divides the width",
+        );
     }
 }
 

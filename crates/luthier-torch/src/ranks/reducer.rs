@@ -18,6 +18,7 @@ unsafe extern "C" {
         out: *mut *mut c_void,
     ) -> *mut c_char;
     fn luthier_reducer_free(reducer: *mut c_void);
+    fn luthier_reducer_begin(reducer: *mut c_void) -> *mut c_char;
     fn luthier_reducer_prepare(reducer: *mut c_void, output: *const c_void) -> *mut c_char;
     fn luthier_reducer_traffic(
         reducer: *mut c_void,
@@ -69,6 +70,16 @@ impl Reducer {
             luthier_reducer_new(group.pointer, list.as_ptr(), list.len(), bytes, &raw mut pointer)
         })?;
         Ok(Reducer { pointer, _group: group })
+    }
+
+    /// Begins an update whose gradients are fresh: backward passes since the last exchange, of other losses over the same
+    /// parameters say, are forgotten.
+    ///
+    /// # Errors
+    /// libtorch refuses, which it has no reason to.
+    pub fn begin(&self) -> Result<(), TorchError> {
+        // SAFETY: the reducer is alive.
+        exchanged(unsafe { luthier_reducer_begin(self.pointer) })
     }
 
     /// Runs the backward pass of `loss` and leaves the gradients, those of earlier passes that were not exchanged

@@ -79,6 +79,12 @@ impl Feed {
         self.batches(split, true, order, epoch, self.batch_size, size(skip))
     }
 
+    /// Batches that all ranks together take from one pass over the training samples.
+    pub(crate) fn batches_of_a_pass(&self) -> Result<u64, TrainError> {
+        let (samples, together) = (self.split("train")?.len(), self.batch_size.saturating_mul(self.share.1));
+        Ok(if self.drop_last { samples / together } else { samples.div_ceil(together) } as u64)
+    }
+
     fn own(&self, order: Vec<u32>, batch_size: usize) -> Vec<u32> {
         crate::ranks::own(order, batch_size, self.share.0, self.share.1)
     }
@@ -177,7 +183,9 @@ impl Feed {
                 let places = Arc::clone(&split.places);
                 let labels = Arc::clone(&split.labels);
                 let order = Order::new(order, batch_size, skip);
-                Ok(Batches::kept(Arc::clone(prefix), view, self.grain, order, places, labels, self.device))
+                let (prefix, device) = (Arc::clone(prefix), self.device);
+                let batches = Batches::kept(prefix, view, self.grain, order, places, labels, device);
+                Ok(batches.with_more(&split.more))
             }
             None => split.batches(train, order, epoch, batch_size, skip, self.device),
         }

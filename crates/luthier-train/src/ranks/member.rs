@@ -1,9 +1,10 @@
 //! A job that is one of several.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use luthier_plan::watch::{BAD_INPUT, NOT_FINITE};
-use luthier_recipe::Reduction;
+use luthier_recipe::Interleave;
 use luthier_torch::{Reducer, Traffic};
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
@@ -11,14 +12,20 @@ use xxhash_rust::xxh3::Xxh3;
 use super::Ranks;
 use crate::ema::Ema;
 use crate::job::Job;
+use crate::objective::Score;
 use crate::step::{Step, mix};
 use crate::{Runner, TrainError};
 
 /// What a job keeps as one of several.
 pub(crate) struct Member {
     ranks: Rc<Ranks>,
-    /// Made anew with every optimizer, on the first backward pass
-    reducer: Option<Reducer>,
+    /// Made anew with every optimizer, for the parameters that it moves; with the first of those
+    reducer: Option<(Reducer, Tensor)>,
+    /// Where the gradients of all streams are added up before they are exchanged, with those of the last one, there is one
+    /// reducer for them all
+    summed: bool,
+    /// The last batch of an update is this job's
+    exchanges: bool,
     /// The gradients of the update under way are summed
     exchanged: bool,
     /// Why this rank cannot go on, to be told when the others listen
@@ -31,15 +38,25 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// The backward pass of `loss`, with the gradients of the parameters that `moving` names summed meanwhile.
-    fn exchange(&mut self, loss: &Tensor, moving: impl FnOnce() -> Vec<Tensor>) -> Result<(), TrainError> {
-        let reducer = match self.reducer.take() {
-            Some(reducer) => reducer,
-            None => Reducer::new(Rc::clone(&self.ranks.group), &moving(), self.ranks.bucket_bytes)?,
-        };
-        self.traffic = self.reducer.insert(reducer).backward(loss)?;
-        self.exchanged = true;
-        Ok(())
+    fn new(ranks: Rc<Ranks>, summed: bool, exchanges: bool) -> Self {
+        let traffic = Traffic::default();
+        Member {
+            ranks,
+            reducer: None,
+            summed,
+            exchanges,
+            exchanged: false,
+            failed: None,
+            asked: false,
+            stops: false,
+            traffic,
+        }
+    }
+
+    fn reducer(&self, moving: &[Tensor]) -> Result<(Reducer, Tensor), TrainError> {
+        let first = moving.first().ok_or_else(|| TrainError::State("a stream moves nothing".into()))?;
+        let reducer = Reducer::new(Rc::clone(&self.ranks.group), moving, self.ranks.bucket_bytes)?;
+        Ok((reducer, first.shallow_clone()))
     }
 }
 
@@ -63,16 +80,19 @@ impl Job {
         if let Some(ema) = self.runner.plan.recipe.train.ema {
             self.ema = Some(Ema::new(ema.decay, &self.optimizer.values())?);
         }
+        let summed = self.runner.plan.recipe.train.interleave == Interleave::Sum && !self.others.is_empty();
+        let (moving, count) = (self.moving(), self.others.len());
+        for (at, job) in self.others.iter_mut().enumerate() {
+            job.runner.share(Rc::clone(&ranks));
+            let mut member = Member::new(Rc::clone(&ranks), summed, !summed || at + 1 == count);
+            if summed && member.exchanges {
+                // before the first stream's backward pass, which it has to see
+                member.reducer = Some(member.reducer(&moving)?);
+            }
+            job.member = Some(member);
+        }
         self.runner.share(Rc::clone(&ranks));
-        self.member = Some(Member {
-            ranks,
-            reducer: None,
-            exchanged: false,
-            failed: None,
-            asked: false,
-            stops: false,
-            traffic: Traffic::default(),
-        });
+        self.member = Some(Member::new(ranks, summed, !summed));
         self.same_weights(0)?;
         Ok(self)
     }
@@ -88,18 +108,34 @@ impl Job {
         mix(self.runner.plan.recipe.seed, number, part * size as u64 + rank as u64)
     }
 
-    /// What the losses of an update are divided by in its backward pass: `own`, which the batches have; among ranks, what
-    /// full batches have on all of them, and [`Job::agree`] puts it right.
-    pub(crate) fn divisor(&self, own: f64) -> f64 {
-        if self.member.is_none() { own } else { self.runner.plan.length.effective_batch as f64 }
+    /// Begins the exchange of an update: what its losses are divided by becomes what all ranks have together.
+    pub(crate) fn begin_exchange(&mut self, denominators: &mut [f64]) -> Result<(), TrainError> {
+        let bare = |member: &Member| member.reducer.is_none() && member.exchanges;
+        let moving = if self.member.as_ref().is_some_and(bare) { self.moving() } else { Vec::new() };
+        let Some(member) = &mut self.member else { return Ok(()) };
+        member.exchanged = false;
+        match &member.reducer {
+            // other streams have been through these parameters meanwhile
+            Some((reducer, _)) if !member.summed => reducer.begin()?,
+            Some(_) => {}
+            None if member.exchanges => member.reducer = Some(member.reducer(&moving)?),
+            None => {}
+        }
+        let sums = member.ranks.group.sums(denominators)?;
+        denominators.copy_from_slice(&sums);
+        Ok(())
     }
 
     /// The backward pass of a batch; of an update's last one, gradients are summed over the ranks meanwhile.
     pub(crate) fn backward(&mut self, loss: &Tensor, last: bool) -> Result<(), TrainError> {
-        let Some(mut member) = self.member.take_if(|_| last) else { return Ok(loss.f_backward()?) };
-        let told = member.exchange(loss, || self.moving());
-        self.member = Some(member);
-        told
+        match &mut self.member {
+            Some(Member { exchanges: true, exchanged, reducer: Some((reducer, _)), traffic, .. }) if last => {
+                *traffic = reducer.backward(loss)?;
+                *exchanged = true;
+                Ok(())
+            }
+            _ => Ok(loss.f_backward()?),
+        }
     }
 
     /// An error that all ranks must hear of: alone, it ends the run here; otherwise at the next [`Job::agree`].
@@ -107,7 +143,7 @@ impl Job {
         match &mut self.member {
             None => Err(error),
             Some(member) => {
-                member.failed.get_or_insert(error);
+                let _ = member.failed.get_or_insert(error);
                 Ok(())
             }
         }
@@ -118,28 +154,21 @@ impl Job {
     /// # Errors
     /// A rank has failed, or is gone; no rank had a sample.
     pub(crate) fn agree(&mut self, step: &mut Step, number: u64) -> Result<(), TrainError> {
-        if self.member.as_ref().is_some_and(|member| !member.exchanged) {
+        if let Some(Member { exchanges: true, exchanged: false, reducer: Some((_, first)), .. }) =
+            &self.member
+        {
             // a rank without a batch has gradients of zero, and has to say so
-            let nothing = self.moving().first().map(|param| param.f_sum(Kind::Float)?.f_mul_scalar(0.0));
-            if let Some(nothing) = nothing {
-                self.backward(&nothing?, true)?;
-            }
+            let nothing = first.f_sum(Kind::Float)?.f_mul_scalar(0.0)?;
+            self.backward(&nothing, true)?;
         }
         let Some(member) = &mut self.member else { return Ok(()) };
-        member.exchanged = false;
         let failed = member.failed.take();
         let flag = |raised: bool| f64::from(u8::from(raised));
-        let sums = member.ranks.group.sums(&[
-            step.loss_sum,
-            step.denominator,
-            step.end.correct as f64,
-            step.count as f64,
-            flag(member.asked),
-            flag(failed.is_some()),
-        ])?;
-        let [loss, denominator, correct, count, stops, fails] = sums[..] else {
-            return Err(TrainError::State("ranks exchanged another count of numbers".into()));
-        };
+        let mut numbers = vec![step.count as f64, flag(member.asked), flag(failed.is_some())];
+        numbers.extend(flat(&step.scores));
+        let sums = member.ranks.group.sums(&numbers)?;
+        let (&[count, stops, fails], scores) =
+            sums.split_first_chunk::<3>().ok_or_else(|| TrainError::State("ranks said too little".into()))?;
         member.stops = stops > 0.0;
         if fails > 0.0 {
             return Err(first_failure(&member.ranks, failed, number)?);
@@ -147,13 +176,15 @@ impl Job {
         if count == 0.0 {
             return Err(TrainError::Unreadable(number + 1));
         }
-        (step.loss_sum, step.denominator, step.count) = (loss, denominator, count as u64);
-        (step.end.correct, step.end.count) = (correct as u64, count as u64);
-        let nominal = self.divisor(denominator);
-        if self.runner.objective.loss.reduction() == Reduction::Mean && nominal != denominator {
-            self.optimizer.scale_grads(nominal / denominator)?;
-        }
+        step.scores = unflat(scores);
+        (step.count, step.end.count) = (count as u64, count as u64);
         Ok(())
+    }
+
+    /// Scores of all ranks together.
+    pub(crate) fn summed(&self, scores: Vec<Score>) -> Result<Vec<Score>, TrainError> {
+        let Some(member) = &self.member else { return Ok(scores) };
+        Ok(unflat(&member.ranks.group.sums(&flat(&scores))?))
     }
 
     /// Whether the run is to stop here: `asked` is what this process was told. Among ranks it is told to the others with
@@ -186,9 +217,9 @@ impl Job {
     pub(crate) fn same_weights(&self, update: u64) -> Result<(), TrainError> {
         let Some(member) = &self.member else { return Ok(()) };
         let mut hasher = Xxh3::new();
-        for flat in self.optimizer.values() {
-            let flat = flat.f_detach()?.f_to_device(tch::Device::Cpu)?;
-            hasher.update(luthier_torch::bytes_of(&flat)?);
+        for entry in self.runner.model.store.entries().iter().filter(|entry| entry.tensor.requires_grad()) {
+            let values = entry.tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
+            hasher.update(luthier_torch::bytes_of(&values)?);
         }
         let sums = member.ranks.group.gather(&hasher.digest().to_le_bytes())?;
         match sums.iter().position(|sum| Some(sum) != sums.first()) {
@@ -204,14 +235,24 @@ impl Job {
         }
     }
 
-    /// Parameters that want a gradient, in the model's order.
+    /// Parameters that the optimizer moves, in the model's order.
     fn moving(&self) -> Vec<Tensor> {
+        let own: HashMap<&str, &Tensor> = self.optimizer.params().collect();
         let entries = self.runner.model.store.entries().iter();
-        entries
-            .filter(|entry| entry.tensor.requires_grad())
-            .map(|entry| entry.tensor.shallow_clone())
-            .collect()
+        entries.filter_map(|entry| Some(own.get(entry.name.as_str())?.shallow_clone())).collect()
     }
+}
+
+/// Scores as numbers that can be summed.
+pub(super) fn flat(scores: &[Score]) -> Vec<f64> {
+    scores.iter().flat_map(|score| [score.loss, score.denominator, score.right as f64]).collect()
+}
+
+/// The other way round.
+pub(super) fn unflat(numbers: &[f64]) -> Vec<Score> {
+    let (scores, _) = numbers.as_chunks::<3>();
+    let one = |&[loss, denominator, right]: &[f64; 3]| Score { loss, denominator, right: right as u64 };
+    scores.iter().map(one).collect()
 }
 
 /// The error of the first rank that failed, which all ranks report.

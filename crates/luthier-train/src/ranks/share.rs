@@ -1,9 +1,8 @@
 //! Which samples of an epoch are a rank's own.
 
-use luthier_plan::Plan;
-
 use crate::TrainError;
 use crate::feed::{Batches, Update};
+use crate::job::Job;
 
 /// The samples of `order` that rank `rank` of `size` takes, in batches of `batch_size`.
 ///
@@ -22,30 +21,27 @@ pub(crate) fn own(order: Vec<u32>, batch_size: usize, rank: usize, size: usize) 
     order.chunks(all).flat_map(share).collect()
 }
 
-/// The batches of the next update, `done` of the epoch being over; `None` at the end of the epoch.
+/// Up to `parts` batches of a job's next update, `done` of its pass being over; `None` at the end of the pass.
 ///
-/// How many there are is the plan's: a rank whose share of the last batch is empty has an update without one.
+/// Among ranks, how many there are is said by the samples of all: a rank whose share of the last batch is empty has an
+/// update without one.
 pub(crate) fn next_update(
     batches: &mut Batches,
-    plan: &Plan,
+    job: &Job,
+    parts: u64,
     done: u64,
 ) -> Result<Option<Update>, TrainError> {
-    let parts = plan.recipe.train.grad_accum;
-    if plan.ranks <= 1 {
+    if job.member.is_none() {
         return batches.next_update(parts);
     }
-    let planned = plan.length.batches_per_epoch.saturating_sub(done).min(parts);
-    if planned == 0 {
+    let left = job.runner.feed.batches_of_a_pass()?.saturating_sub(done).min(parts);
+    if left == 0 {
         return Ok(None);
     }
-    let found = batches.next_update(planned)?;
-    let update = found.unwrap_or_else(|| Update {
-        batches: Vec::new(),
-        taken: 0,
-        skipped: Vec::new(),
-        wait: std::time::Duration::ZERO,
-    });
-    Ok(Some(Update { taken: planned, ..update }))
+    let found = batches.next_update(left)?;
+    let (batches, skipped, wait) =
+        found.map(|update| (update.batches, update.skipped, update.wait)).unwrap_or_default();
+    Ok(Some(Update { batches, taken: left, skipped, wait }))
 }
 
 #[cfg(test)]

@@ -7,16 +7,15 @@ use crate::job::Job;
 use crate::rerun::NAMED;
 
 impl Job {
-    /// Puts together what the ranks found: the second loss is a sum of shares, and the worst samples are the worst of all.
+    /// Names the worst samples of all ranks.
     pub(crate) fn merged(&self, spike: Spike) -> Result<Spike, TrainError> {
         let Some(ranks) = &self.runner.ranks else { return Ok(spike) };
-        let again = ranks.group.sums(&[spike.again])?.first().copied().unwrap_or(spike.again);
         let mut samples: Vec<(String, f64)> = Vec::new();
         for bytes in ranks.group.gather(&serde_json::to_vec(&spike.samples).unwrap_or_default())? {
             samples.extend(serde_json::from_slice::<Vec<(String, f64)>>(&bytes).unwrap_or_default());
         }
         samples.sort_by(|a, b| b.1.total_cmp(&a.1));
         samples.truncate(NAMED);
-        Ok(Spike { again, samples, ..spike })
+        Ok(Spike { samples, ..spike })
     }
 }

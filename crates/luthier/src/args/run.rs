@@ -79,7 +79,8 @@ impl TrainArgs {
 #[command(after_help = "\
 Examples:
   luthier eval runs/hotdog
-  luthier eval runs/hotdog --split train --checkpoint last --json")]
+  luthier eval runs/hotdog --split train --checkpoint last --json
+  luthier eval runs/hotdog --probe knn    what the features before the head are worth")]
 pub struct EvalArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
@@ -87,9 +88,22 @@ pub struct EvalArgs {
     /// Split to measure: `valid`, `test` or `train`; `valid` if there is one
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<String>,
+    /// Judge the features before the head instead, by the training split's: `linear`, a classifier fitted on them, or
+    /// `knn`, the votes of neighbours
+    #[arg(long, value_name = "PROBE", hide_possible_values = true)]
+    pub probe: Option<FeatureProbe>,
     /// Weights to use: `best`, `last` or a checkpoint folder
     #[arg(long, value_name = "CHECKPOINT", default_value_t)]
     pub checkpoint: WhichCheckpoint,
+}
+
+/// What judges features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FeatureProbe {
+    /// Multinomial logistic regression
+    Linear,
+    /// Weighted nearest neighbours
+    Knn,
 }
 
 /// `luthier predict`
@@ -125,12 +139,15 @@ pub struct PredictArgs {
 #[command(after_help = "\
 Examples:
   luthier export runs/hotdog --to hf hotdog-model
-  luthier export runs/hotdog --to safetensors hotdog-model --checkpoint last")]
+  luthier export runs/hotdog --to safetensors hotdog-model --checkpoint last
+  luthier export runs/lora --to peft adapter
+  luthier export runs/lora --to hf --merge merged-model")]
 pub struct ExportArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Format: `safetensors` (the architecture's own names) or `hf` (a folder for `transformers`)
+    /// Format: `safetensors` (the architecture's own names), `hf` (a folder for `transformers`) or `peft` (what LoRA has
+    /// learned, for `peft`)
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     pub to: ExportFormat,
     /// Folder to write
@@ -139,6 +156,9 @@ pub struct ExportArgs {
     /// Weights to use: `best`, `last` or a checkpoint folder
     #[arg(long, value_name = "CHECKPOINT", default_value_t)]
     pub checkpoint: WhichCheckpoint,
+    /// Add what LoRA has learned to the weights of its layers
+    #[arg(long)]
+    pub merge: bool,
     /// Replace what an earlier export wrote
     #[arg(long)]
     pub force: bool,
@@ -151,6 +171,8 @@ pub enum ExportFormat {
     Safetensors,
     /// A folder that `transformers` loads
     Hf,
+    /// `adapter_config.json` and `adapter_model.safetensors`
+    Peft,
 }
 
 /// Which weights of a run.

@@ -91,12 +91,23 @@ impl Tally {
                 self.flush(&mut lines);
                 self.epoch = (0.0, 0, 0);
             }
+            // the table is the first stream's
+            Event::StepEnd(step) if !step.stream.is_empty() => self.other_seconds += step.seconds,
+            Event::EvalEnd(eval) if !eval.stream.is_empty() => {
+                self.other_seconds += eval.seconds;
+                let share =
+                    eval.accuracy.map_or(String::new(), |share| format!(", accuracy {:.2} %", share * 100.0));
+                let line = format!("  {} {} loss {:.4}{share}", eval.stream, eval.split, eval.loss);
+                self.flush(&mut lines);
+                lines.push(self.look.paint(DIM, &line));
+            }
+            Event::EpochEnd { stream, .. } if !stream.is_empty() => {}
             Event::StepEnd(step) => {
                 self.flush(&mut lines);
                 self.step(step);
             }
             Event::EvalBegin { .. } | Event::Monitor(_) => {}
-            Event::NoGradient { tensors, .. } => {
+            Event::NoGradient { tensors, stream, .. } => {
                 let named =
                     tensors.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                 let more = match tensors.len().saturating_sub(3) {
@@ -104,8 +115,9 @@ impl Tally {
                     more => format!(" and {more} more"),
                 };
                 let warning = self.look.paint(YELLOW.bold(), "warning:");
+                let of = if stream.is_empty() { String::new() } else { format!(" of stream `{stream}`") };
                 lines.push(format!(
-                    "{warning} no gradient reached {named}{more} in the first update: the loss does not depend on them, \
+                    "{warning} no gradient reached {named}{more} in the first update{of}: the loss does not depend on them, \
                      and they stay as they are"
                 ));
             }
@@ -168,7 +180,7 @@ impl Tally {
         }
         self.lr = step.lr.first().copied().unwrap_or(self.lr);
         self.epoch.0 += step.loss * step.count as f64;
-        self.epoch.1 += step.correct;
+        self.epoch.1 += step.correct / step.tasks.len().max(1) as u64;
         self.epoch.2 += step.count;
     }
 

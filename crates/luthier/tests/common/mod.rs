@@ -38,10 +38,10 @@ pub fn plan() -> Plan {
         schema: PLAN_SCHEMA,
         recipe: recipe(),
         base: ".".to_owned(),
-        data: DataPlan {
-            classes: vec!["hotdog".to_owned(), "not-hotdog".to_owned()],
-            splits: vec![split("train", [80, 120], 1), split("valid", [20, 30], 0)],
-        },
+        data: DataPlan::new(
+            vec!["hotdog".to_owned(), "not-hotdog".to_owned()],
+            vec![split("train", [80, 120], 1), split("valid", [20, 30], 0)],
+        ),
         model: ModelPlan {
             arch: "resnet18".to_owned(),
             weights: "resnet18-5c106cde.pth".to_owned(),
@@ -51,6 +51,8 @@ pub fn plan() -> Plan {
                 ..LoadReport::default()
             }),
             config: None,
+            heads: Vec::new(),
+            lora: None,
             parts: vec!["conv1".to_owned(), "rest".to_owned()],
             tensors,
         },
@@ -67,6 +69,8 @@ pub fn plan() -> Plan {
         ranks: 1,
         memory_format: "channels_last".to_owned(),
         class_weights: vec![1.25, 0.8333],
+        streams: Vec::new(),
+        stream: String::new(),
         notes: vec![
             "the last batch of an epoch has 8 samples; means are taken over true counts".to_owned(),
             "weights of the first layer are loaded from a file that was made for 1 000 classes, and only the head \
@@ -116,7 +120,7 @@ fn recipe() -> Recipe {
 
 fn split(name: &str, counts: [usize; 2], skipped: usize) -> SplitPlan {
     let samples = counts.iter().enumerate().flat_map(|(label, count)| {
-        (0..*count).map(move |index| Sample { path: format!("{label}/{index}.jpg"), label: label as u32 })
+        (0..*count).map(move |index| Sample::new(format!("{label}/{index}.jpg"), label as u32))
     });
     SplitPlan {
         name: name.to_owned(),

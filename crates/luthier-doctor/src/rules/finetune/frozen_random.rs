@@ -7,7 +7,7 @@
 //! They never learn: what stands above them sees a random projection of the input.
 //!
 //! ## How it is measured
-//! Weights that are frozen while `weights = "none"`, or frozen tensors that the weight file did not hold. An error
+//! Weights that are frozen, by LoRA too, while `weights = "none"`, or frozen tensors that the weight file did not hold. An error
 //! when most of the model is, a warning otherwise.
 //!
 //! ## Example
@@ -59,8 +59,12 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if stuck.is_empty() {
         return Vec::new();
     }
-    let most = stuck.len() * 2 > weights.len();
-    let (key, empty) = if plan.recipe.model.train.is_some() {
+    // what LoRA adapts is worth nothing where it is random, however few of the tensors it is
+    let most = plan.model.lora.is_some() || stuck.len() * 2 > weights.len();
+    let (key, empty) = if plan.model.lora.is_some() {
+        // LoRA over random weights: all of them rest
+        ("model.lora", json!(null))
+    } else if plan.recipe.model.train.is_some() {
         ("model.train", json!(null))
     } else {
         ("model.freeze", json!([]))
@@ -103,5 +107,8 @@ mod tests {
         assert_eq!(severity(&RULE, PICTURES, &[frozen], &world), None);
         assert_eq!(severity(&RULE, PICTURES, &["model.train=[\"fc*\"]"], &world), None);
         assert_eq!(severity(&RULE, TABLE, &[], &world), None);
+        let lora = "model.lora={ alpha = 8.0 }";
+        assert_eq!(severity(&RULE, TEXTS, &["model.weights=none", lora], &world), Some(Severity::Error));
+        assert_eq!(severity(&RULE, TEXTS, &[lora], &world), None);
     }
 }

@@ -98,7 +98,7 @@ fn wanted(arch: Arch) -> Option<[[f64; 3]; 2]> {
         }
         // (127, 128) / 255
         Arch::EfficientnetLite0 => Some([[0.498; 3], [0.502; 3]]),
-        Arch::Gpt2 | Arch::Bert | Arch::Sequential => None,
+        Arch::Gpt2 | Arch::Bert | Arch::Vit | Arch::Sequential => None,
     }
 }
 
