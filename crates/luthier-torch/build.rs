@@ -3,10 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 4] = ["src/shim.cpp", "src/fused.cpp", "src/packed.cpp", "src/dropout.cpp"];
+const SOURCES: [&str; 6] = [
+    "src/shim.cpp",
+    "src/fused.cpp",
+    "src/packed.cpp",
+    "src/dropout.cpp",
+    "src/nearest.cpp",
+    "src/ranks.cpp",
+];
 
 fn main() {
-    for file in SOURCES.iter().chain(&["src/guarded.h"]) {
+    for file in SOURCES.iter().chain(&["src/guarded.h", "gloo"]) {
         println!("cargo::rerun-if-changed={file}");
     }
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
@@ -45,6 +52,7 @@ fn build() -> Result<(), String> {
         .cpp(true)
         .std("c++20")
         .warnings(false)
+        .include("gloo")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", Some(abi.as_str()))

@@ -1,5 +1,6 @@
 //! Data sets, transforms, samplers and the loader. Knows no tensors.
 
+mod attributes;
 mod balance;
 mod folder;
 mod loader;
@@ -13,6 +14,7 @@ mod table;
 mod tokens;
 pub mod transforms;
 
+pub use attributes::{Attribute, Attributes, AttributesError, attributes};
 pub use balance::{oversample, undersample};
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like, pictures_in};
 pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};

@@ -63,6 +63,10 @@ pub(crate) static EXPLAINS: &[(&str, &str)] = &[
     ("ACT002", "ACT001"),
     ("ACT002", "INI002"),
     ("ACT001", "INI002"),
+    // an output that is always the bias
+    ("NRM003", "INI203"),
+    ("NRM003", "OPT207"),
+    ("NRM003", "LAB201"),
     // a sum over the batch is the rate times the batch
     ("LOS001", "OPT002"),
     ("LOS001", "OPT007"),

@@ -15,6 +15,7 @@ mod reading;
 mod reference;
 mod rule;
 pub mod rules;
+pub mod script;
 mod stack;
 #[cfg(test)]
 mod testing;

@@ -13,7 +13,8 @@ const RISEN: f64 = 2.0;
 pub(crate) fn acquit(findings: &mut [Finding], facts: &Facts) {
     let Some(sentence) = facts.run.and_then(learned) else { return };
     for finding in findings.iter_mut() {
-        let about_the_result = finding.category == Category::Evaluation || finding.code == "DAT009";
+        let about_the_result =
+            finding.category == Category::Evaluation || ["DAT009", "DAT010"].contains(&finding.code.as_str());
         if finding.severity > Severity::Info && !about_the_result {
             finding.severity = Severity::Info;
             finding.evidence.push(format!("the run learned all the same: {sentence}"));

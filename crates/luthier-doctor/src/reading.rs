@@ -13,11 +13,20 @@ pub(crate) fn adaptive(plan: &Plan) -> bool {
     !matches!(plan.recipe.optim.rule, Rule::SGD { .. })
 }
 
+/// The update rule makes a tensor's step a share of its norm; then, the share of a step at rate 1, momentum included.
+pub(crate) fn trusted(plan: &Plan) -> Option<f64> {
+    match plan.recipe.optim.rule {
+        Rule::LAMB { .. } => Some(1.0),
+        Rule::LARS { trust_coefficient, momentum, .. } => Some(trust_coefficient / (1.0 - momentum)),
+        _ => None,
+    }
+}
+
 /// Momentum of the update rule; for Adam 0, its average is normalised.
 pub(crate) fn momentum(plan: &Plan) -> f64 {
     match plan.recipe.optim.rule {
         Rule::SGD { momentum, dampening, .. } if dampening < 1.0 => momentum,
-        Rule::RMSprop { momentum, .. } => momentum,
+        Rule::RMSprop { momentum, .. } | Rule::LARS { momentum, .. } => momentum,
         _ => 0.0,
     }
 }

@@ -2,8 +2,8 @@
 
 use luthier_plan::{
     ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
-    Plan, PlanError, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
-    TextPlan, TextSplit, resolve,
+    Plan, PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
+    TensorPlan, TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub cut: u64,
     /// The validation samples are the first of the training samples
     pub leak: bool,
+    /// Rows that stand in the files more than once
+    pub repeats: Repeats,
 }
 
 impl Default for World {
@@ -73,6 +75,7 @@ impl Default for World {
             },
             cut: 0,
             leak: false,
+            repeats: Repeats::default(),
         }
     }
 }
@@ -179,7 +182,7 @@ fn plan(recipe: &Recipe, world: &World) -> Result<Plan, PlanError> {
         memory_format: "contiguous".into(),
     };
     let text = recipe.model.arch.reads_text().then(|| texts(world));
-    let data = DataPlan { classes, splits };
+    let data = DataPlan::new(classes, splits);
     let mut plan = resolve(recipe, ".", data, text, model, machine)?;
     plan.table = table;
     Ok(plan)
@@ -203,7 +206,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 fn split(name: &str, labels: Vec<u32>) -> SplitPlan {
     let samples = labels.into_iter().enumerate();
-    let samples = samples.map(|(at, label)| Sample { path: at.to_string(), label }).collect();
+    let samples = samples.map(|(at, label)| Sample::new(at.to_string(), label)).collect();
     SplitPlan { name: name.into(), root: name.into(), hash: None, samples, skipped: Vec::new() }
 }
 
@@ -223,6 +226,7 @@ fn table(recipe: &Recipe, world: &World) -> TablePlan {
         class_column: (!regression).then(|| "y".into()),
         targets: if regression { targets.collect() } else { Vec::new() },
         header: true,
+        repeats: world.repeats,
     }
 }
 
@@ -286,6 +290,7 @@ fn model(recipe: &Recipe, inputs: u64, outputs: u64, world: &World) -> ModelPlan
         load: pretrained.then(|| world.load.clone()),
         config: None,
         lora: model.lora.as_ref().map(lora),
+        heads: Vec::new(),
         parts,
         tensors,
     }

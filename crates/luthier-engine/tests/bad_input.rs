@@ -227,6 +227,20 @@ fn eval_predict_and_export_answer_for_a_run() {
     let guess = worst["guess"].as_u64().unwrap() as usize;
     assert_eq!(same["class"], eval["classes"][guess]);
 
+    for (probe, split, samples) in [("linear", "valid", 8), ("knn", "valid", 8), ("linear", "train", 17)] {
+        let told = fine(folder, &["eval", "run", "--probe", probe, "--split", split, "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let width = told["width"].as_u64().unwrap();
+        assert!((told["count"].as_u64(), told["train"].as_u64()) == (Some(samples), Some(17)), "{told}");
+        assert!((0.0..=1.0).contains(&told["accuracy"].as_f64().unwrap()) && width > 100, "{told}");
+        // seventeen points in so many dimensions are told apart by a plane
+        assert!(split != "train" || told["accuracy"] == 1.0, "{told}");
+    }
+    assert!(fine(folder, &["eval", "run", "--probe", "knn"]).contains("knn probe"));
+    let own = run(folder, &["eval", "run", "--probe", "knn", "--split", "train"]);
+    assert_eq!(own.status.code(), Some(2));
+    assert!(stderr(&own).contains("own nearest neighbour"));
+
     // the split is of the same numbers whichever checkpoint is the newest
     let last = newest(&folder.join("run"));
     let named = fine(folder, &["eval", "run", "--json", "--checkpoint", &last.to_string_lossy()]);

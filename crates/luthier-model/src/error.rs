@@ -28,6 +28,15 @@ pub enum ModelError {
     #[error("a sequential network has no layers")]
     #[diagnostic(help("list them in `model.layers`"))]
     NoLayers,
+    /// A hidden layer that two heads have at different places
+    #[error("the hidden layer `{layer}` of the head `{head}` comes after other layers in another head")]
+    #[diagnostic(help("heads share layers that they both begin with; give it another name"))]
+    HiddenLayer {
+        /// The layer
+        layer: String,
+        /// The second head that has it
+        head: String,
+    },
     /// Dropout out of range
     #[error("a dropout of {0} is no probability below 1")]
     #[diagnostic(help("give a number from 0 up to, but not including, 1"))]

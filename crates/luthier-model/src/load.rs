@@ -25,13 +25,12 @@ impl Model {
     ///
     /// # Errors
     /// Something else does not match; nothing was copied then. Or a pattern is none.
-    pub fn load(&mut self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
+    pub fn load(&self, weights: &Weights, allow_unmatched: &[String]) -> Result<LoadReport, ModelError> {
         let allowed = Patterns::new(allow_unmatched, "model.allow_unmatched")?;
         let weights = &self.adapted(weights)?;
-        let head = format!("{}.", self.head);
         let mut report = compare(self.store.entries(), weights);
         let no_pooler = !weights.tensors.keys().any(|name| name.starts_with(POOLER));
-        let is_head = |name: &str| name.starts_with(&head) || no_pooler && name.starts_with(POOLER);
+        let is_head = |name: &str| self.is_head(name) || no_pooler && name.starts_with(POOLER);
         let unmatched = Unmatched(LoadReport {
             missing: without(&report.missing, |name| is_head(name) || allowed.first(name).is_some()),
             unexpected: without(&report.unexpected, |name| is_head(name) || allowed.first(name).is_some()),
@@ -68,7 +67,7 @@ impl Model {
     ///
     /// # Errors
     /// Something does not match; nothing was copied then.
-    pub fn load_strict(&mut self, weights: &Weights) -> Result<LoadReport, ModelError> {
+    pub fn load_strict(&self, weights: &Weights) -> Result<LoadReport, ModelError> {
         let weights = &self.adapted(weights)?;
         let report = compare(self.store.entries(), weights);
         self.refuse(Unmatched(report.clone()), weights)?;

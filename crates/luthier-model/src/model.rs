@@ -11,10 +11,12 @@ use tch::{Device, Kind, Tensor};
 
 use crate::arch::{self, Options};
 use crate::config::NetConfig;
+use crate::heads::HeadSpec;
 use crate::lora::Sites;
 use crate::switches::Switches;
 use crate::{
-    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, pool, watch,
+    Builder, Entry, Flow, Input, ModelError, Network, ParamStore, Part, Spec, Tokens, arch_name, heads, pool,
+    watch,
 };
 
 /// An architecture with its parameters.
@@ -25,8 +27,11 @@ pub struct Model {
     pub net: Box<dyn Network>,
     /// Its parameters and buffers
     pub store: ParamStore,
-    /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`
+    /// Name of the layer that makes logits: its tensors are `{head}.weight` and, where it has one, `{head}.bias`. Of
+    /// several heads the architecture's own, which they stand for
     pub head: String,
+    /// Several heads instead of that one, in order
+    pub heads: Vec<HeadSpec>,
     /// Where its tensors are
     pub device: Device,
     classes: i64,
@@ -103,9 +108,23 @@ impl Model {
         let pool = arch.reads_text().then(|| options.pool.unwrap_or(pool::own(arch)));
         let config = options.config.clone();
         let parts = net.parts().to_vec();
-        let classes = outputs;
+        let (classes, heads) = (outputs, options.heads.clone());
         let (outputs, head) = net.outputs().unwrap_or_else(|| (classes, arch::head(arch).to_owned()));
-        Ok(Self { arch, net, store, head, device, classes, outputs, pool, config, parts, switches, sites })
+        Ok(Self {
+            arch,
+            net,
+            store,
+            head,
+            heads,
+            device,
+            classes,
+            outputs,
+            pool,
+            config,
+            parts,
+            switches,
+            sites,
+        })
     }
 
     /// A batch of inputs to fp32 logits `[N, classes]`: every part, one after the other.
@@ -153,7 +172,8 @@ impl Model {
         let mut flow = flow;
         for part in parts {
             watch::enter(&self.parts()[part].name);
-            flow = self.net.run(part, &flow, train)?;
+            let heads = flow.heads.clone();
+            flow = Flow { heads, ..self.net.run(part, &flow, train)? };
             watch::leave(part + 1 == count, &flow.hidden);
         }
         // beginnings that texts have in common are computed once; what comes out is every text's own
@@ -174,6 +194,12 @@ impl Model {
         let flow = self.begin(&Input::Tokens(tokens))?;
         self.switches.set_trains(train);
         Ok(self.net.next_tokens(&flow, train)?.f_to_kind(Kind::Float)?)
+    }
+
+    /// Whether a tensor of that name is one of what comes after the features.
+    pub fn is_head(&self, name: &str) -> bool {
+        let below = |layer: &str| name.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.'));
+        below(&self.head) || heads::prefixes(&self.heads).iter().any(|layer| below(layer))
     }
 
     /// Numbers that it gives of each sample: one for each class, unless the layers of a recipe say otherwise.

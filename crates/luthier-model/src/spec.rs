@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::arch::{self, Options};
 use crate::config::NetConfig;
+use crate::heads::HeadSpec;
 use crate::{ModelError, arch_name};
 
 /// What is to be built: all that decides a model's computation, but its weights.
@@ -23,6 +24,8 @@ pub struct Spec {
     pub pool: Option<Pool>,
     /// The layers of a sequential network
     pub stack: Option<Stack>,
+    /// Several heads instead of one; none for the architecture's own
+    pub heads: Vec<HeadSpec>,
 }
 
 /// The layers of a sequential network.
@@ -50,7 +53,7 @@ pub enum Shape {
 impl Spec {
     /// All else is the architecture's own.
     pub fn new(arch: Arch, classes: u64) -> Self {
-        Self { arch, classes, dropout: None, config: None, pool: None, stack: None }
+        Self { arch, classes, dropout: None, config: None, pool: None, stack: None, heads: Vec::new() }
     }
 
     /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it. `classes` is the number of target
@@ -79,7 +82,8 @@ impl Spec {
             }
             _ => config,
         };
-        Self { arch: asked.arch, classes, dropout: asked.dropout, config, pool: asked.pool, stack }
+        let (arch, dropout, pool, heads) = (asked.arch, asked.dropout, asked.pool, Vec::new());
+        Self { arch, classes, dropout, config, pool, stack, heads }
     }
 
     /// What a network is built with.
@@ -107,6 +111,7 @@ impl Spec {
             config,
             pool: self.pool,
             stack: self.stack.clone(),
+            heads: self.heads.clone(),
         })
     }
 }

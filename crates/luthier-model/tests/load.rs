@@ -44,7 +44,7 @@ fn snapshot(model: &Model) -> Vec<Tensor> {
 #[test]
 fn a_head_for_other_classes_stays_random() {
     for arch in ARCHS {
-        let mut model = new(arch, 3);
+        let model = new(arch, 3);
         let random = model.store.get(&format!("{}.weight", model.head)).unwrap().tensor.copy();
         let report = model.load(&file(arch, 7), &[]).unwrap();
         let names: Vec<_> = ["weight", "bias"].map(|name| format!("{}.{name}", model.head)).into();
@@ -64,7 +64,7 @@ fn a_head_for_other_classes_stays_random() {
 
 #[test]
 fn a_head_that_fits_is_taken() {
-    let mut model = new(Arch::Resnet18, 3);
+    let model = new(Arch::Resnet18, 3);
     let report = model.load(&file(Arch::Resnet18, 3), &[]).unwrap();
     assert_eq!((report.matched, report.head.len()), (122, 0));
     assert_eq!(model.load_strict(&file(Arch::Resnet18, 3)).unwrap().matched, 122);
@@ -86,7 +86,7 @@ fn weights_of_another_architecture_are_recognised() {
         (Arch::EfficientnetLite0, Arch::Resnet34),
         (Arch::Gpt2, Arch::Resnet18),
     ] {
-        let mut model = new(wanted, 3);
+        let model = new(wanted, 3);
         let before = snapshot(&model);
         let error = model.load(&file(given, 3), &[]).unwrap_err();
         let start = format!("the weights do not fit `{}`: ", arch_name(wanted));
@@ -104,7 +104,7 @@ fn what_does_not_match_is_named_unless_allowed() {
     weights.tensors.shift_remove("layer1.0.conv1.weight");
     weights.tensors.insert("extra.weight".to_owned(), raw(&Tensor::zeros([2], (Kind::Float, Device::Cpu))));
     weights.tensors.insert("bn1.bias".to_owned(), raw(&Tensor::zeros([65], (Kind::Float, Device::Cpu))));
-    let mut model = new(Arch::Resnet18, 3);
+    let model = new(Arch::Resnet18, 3);
     let error = model.load(&weights, &[]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -144,7 +144,7 @@ fn half_precision_is_widened() {
     let bytes: Vec<u8> = (0..64_i16).flat_map(|index| bits(f32::from(index))).collect();
     let tensor = RawTensor { dtype: Dtype::BF16, shape: vec![64], bytes: bytes.into() };
     weights.tensors.insert("bn1.bias".to_owned(), tensor);
-    let mut model = new(Arch::Resnet18, 3);
+    let model = new(Arch::Resnet18, 3);
     model.load(&weights, &[]).unwrap();
     let expected = Tensor::arange(64, (Kind::Float, Device::Cpu));
     assert_eq!(model.store.get("bn1.bias").unwrap().tensor.detach(), expected);
@@ -155,7 +155,7 @@ fn bytes_that_contradict_the_shape_are_refused() {
     let mut weights = file(Arch::Resnet18, 3);
     let short = RawTensor { dtype: Dtype::F32, shape: vec![64], bytes: vec![0; 255].into() };
     weights.tensors.insert("bn1.bias".to_owned(), short);
-    let mut model = new(Arch::Resnet18, 3);
+    let model = new(Arch::Resnet18, 3);
     let before = snapshot(&model);
     let error = model.load(&weights, &[]).unwrap_err();
     assert!(matches!(&error, ModelError::Tensor { name, .. } if name == "bn1.bias"), "{error}");
@@ -164,7 +164,7 @@ fn bytes_that_contradict_the_shape_are_refused() {
 
 #[test]
 fn channels_last_models_load_row_by_row_files() {
-    let mut model = new(Arch::Resnet18, 3);
+    let model = new(Arch::Resnet18, 3);
     model.to_channels_last().unwrap();
     model.load(&file(Arch::Resnet18, 3), &[]).unwrap();
     let tensor = &model.store.get("conv1.weight").unwrap().tensor;

@@ -89,7 +89,7 @@ fn published_efficientnet_lite0() {
     let mut files = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|file| file.path());
     let path = files.find(|path| path.extension().is_some_and(|e| e == "pth")).unwrap();
     let expected: Real = fixture("efficientnet-lite0-real.json");
-    let mut model = Model::new(Arch::EfficientnetLite0, 1000, None, 0, Device::Cpu).unwrap();
+    let model = Model::new(Arch::EfficientnetLite0, 1000, None, 0, Device::Cpu).unwrap();
     let report = model.load_strict(&luthier_weights::read(&path).unwrap()).unwrap();
     assert_eq!(report.matched, model.store.entries().len());
     let logits = tch::no_grad(|| flat(&common::logits(&model, &pictures(224, 1), false).unwrap()));

@@ -33,7 +33,7 @@ fn empty(arch: Arch, pool: Option<Pool>, changes: Value) -> Model {
 }
 
 fn loaded(arch: Arch, pool: Option<Pool>, weights: &Weights) -> (Model, LoadReport) {
-    let mut model = empty(arch, pool, json!({}));
+    let model = empty(arch, pool, json!({}));
     let report = model.load(weights, &[]).unwrap();
     (model, report)
 }
@@ -190,7 +190,7 @@ fn a_config_that_disagrees_with_the_weights_names_its_key() {
         ),
     ];
     for (arch, changes, message) in rows {
-        let mut model = empty(arch, None, changes);
+        let model = empty(arch, None, changes);
         let before = model.state().iter().map(|(_, tensor)| tensor.copy()).collect::<Vec<Tensor>>();
         for error in [model.load(&file(arch), &[]).unwrap_err(), model.load_strict(&file(arch)).unwrap_err()]
         {
@@ -202,7 +202,7 @@ fn a_config_that_disagrees_with_the_weights_names_its_key() {
     }
     // a head for other classes is no disagreement, but a checkpoint's must fit
     let spec = Spec { classes: 5, ..Spec::of(&recipe(Arch::Gpt2, None), 5, config(Arch::Gpt2), None) };
-    let mut model = Model::build(&spec, 1, Device::Cpu).unwrap();
+    let model = Model::build(&spec, 1, Device::Cpu).unwrap();
     assert_eq!(model.load(&file(Arch::Gpt2), &[]).unwrap().head, ["score.weight"]);
     let error = model.load_strict(&file(Arch::Gpt2)).unwrap_err();
     assert!(matches!(error, ModelError::Unmatched { .. }), "{error}");
@@ -229,6 +229,7 @@ fn recipe(arch: Arch, config: Option<&str>) -> luthier_recipe::Model {
     luthier_recipe::Model {
         arch,
         weights: Some("none".into()),
+        heads: Default::default(),
         layers: None,
         init: None,
         output: luthier_recipe::OutputAct::None,

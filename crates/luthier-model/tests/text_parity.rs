@@ -58,7 +58,7 @@ fn model(arch: Arch, pool: Option<Pool>, changes: &Map<String, Value>) -> Model 
     let mut config = read_config(&folder(arch).join("config.json")).unwrap();
     config.as_object_mut().unwrap().extend(changes.clone());
     let spec = Spec { dropout: Some(0.0), config: Some(config), pool, ..Spec::new(arch, CLASSES) };
-    let mut model = Model::build(&spec, 1, Device::Cpu).unwrap();
+    let model = Model::build(&spec, 1, Device::Cpu).unwrap();
     let report = model.load(&luthier_weights::read(&folder(arch)).unwrap(), &[]).unwrap();
     assert_eq!(report.matched, model.store.entries().len(), "{report:?}");
     model
@@ -179,7 +179,7 @@ fn published_minilm() {
     let expected: MiniLm = fixture("minilm.json");
     let config = Some(read_config(&folder.join("config.json")).unwrap());
     let spec = Spec { config, pool: Some(Pool::Mean), ..Spec::new(Arch::Bert, 2) };
-    let mut model = Model::build(&spec, 1, Device::Cpu).unwrap();
+    let model = Model::build(&spec, 1, Device::Cpu).unwrap();
     let report = model.load(&luthier_weights::read(&folder).unwrap(), &[]).unwrap();
     assert_eq!(report.head, ["classifier.weight", "classifier.bias"]);
     assert!(report.missing.is_empty() && report.unexpected.is_empty(), "{report:?}");

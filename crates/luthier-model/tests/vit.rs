@@ -55,7 +55,7 @@ fn build(config: Value) -> Result<Model, ModelError> {
 }
 
 fn loaded(config: Value, weights: &Weights) -> (Model, LoadReport) {
-    let mut model = build(config).unwrap();
+    let model = build(config).unwrap();
     let report = model.load(weights, &[]).unwrap();
     assert_eq!(report.matched, model.store.entries().len(), "{report:?}");
     assert!(report.head.is_empty() && report.unexpected.is_empty(), "{report:?}");

@@ -92,6 +92,12 @@ pub enum Event {
         accuracy: Option<f64>,
         /// Wall time of the epoch's updates
         seconds: f64,
+        /// Name of the stream that it is told of; empty for the first, or the only one
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        stream: String,
+        /// The same for each of several heads
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tasks: Vec<TaskScore>,
     },
     /// A sample could not be read and was left out
     SampleSkipped {
@@ -124,7 +130,7 @@ pub struct StepEnd {
     pub at: Position,
     /// Mean loss over the samples of the update (true denominator, accumulation included)
     pub loss: f64,
-    /// Right answers among them; 0 for a regression
+    /// Right answers among them, of all heads; 0 for a regression
     pub correct: u64,
     /// Samples in the update
     pub count: u64,
@@ -138,6 +144,30 @@ pub struct StepEnd {
     pub seconds: f64,
     /// Part of it spent waiting for data
     pub data_seconds: f64,
+    /// Name of the stream whose update it is; empty for the first, or the only one
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
+    /// Loss and right answers of each of several heads
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskScore>,
+}
+
+impl StepEnd {
+    /// Share of right answers, of all heads together.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / (self.count * self.tasks.len().max(1) as u64) as f64
+    }
+}
+
+/// How one of several heads does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskScore {
+    /// Name of the head
+    pub head: String,
+    /// Mean of its own loss, without its weight
+    pub loss: f64,
+    /// Share of its right answers
+    pub accuracy: f64,
 }
 
 /// A loss far above the run's last ones, and what came of computing it again: from the same samples and the same random
@@ -172,7 +202,7 @@ pub struct EvalEnd {
     pub split: String,
     /// Mean loss over the samples
     pub loss: f64,
-    /// Share of right answers; `None` for a regression
+    /// Share of right answers, of all heads together; `None` for a regression
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// Share of the targets' variance that is explained, 1 − squared errors / squared distances from the mean, mean over
@@ -187,10 +217,16 @@ pub struct EvalEnd {
     /// A quick look at some of the samples, always the same ones; not what decides which weights are best
     #[serde(default)]
     pub estimate: bool,
-    /// `confusion[truth][guess]`: counts; empty for a regression
+    /// `confusion[truth][guess]`: counts, of the first of several heads; empty for a regression
     pub confusion: Vec<Vec<u64>>,
     /// Wall time
     pub seconds: f64,
+    /// Name of the stream whose split it is; empty for the first, or the only one
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
+    /// The same for each of several heads
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskScore>,
 }
 
 /// Why a run is over.

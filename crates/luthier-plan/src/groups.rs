@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use luthier_recipe::{NoDecay, Optim};
+use luthier_recipe::{NoDecay, Optim, Rule};
 
 use crate::{GroupPlan, Patterns, PlanError, Role, TensorPlan};
 
 /// Assigns every trainable tensor to a group and returns the groups: first the parameters no pattern matches (part by
 /// part where rates decay by depth), then the recipe's groups in order; each is followed by its part that is not
-/// decayed, where `no_decay` splits one off.
+/// decayed, where `no_decay` or the rule's own exclusions split one off.
 ///
 /// Groups that end up empty are left out. A pattern that moves nothing is an error: it is always a slip.
 pub fn assign(
@@ -82,12 +82,20 @@ fn undecayed(optim: &Optim, role: Role) -> bool {
     // without decay there is nothing to split off
     let decays =
         optim.weight_decay != 0.0 || optim.groups.iter().any(|g| g.weight_decay.unwrap_or(0.0) != 0.0);
-    decays
-        && match role {
-            Role::Bias => optim.no_decay.contains(&NoDecay::Bias),
-            Role::Norm => optim.no_decay.contains(&NoDecay::Norm),
-            Role::Weight | Role::Buffer => false,
-        }
+    decays && (named(&optim.no_decay, role) || optim.rule.exclude().is_some_and(|spared| named(spared, role)))
+}
+
+fn named(spared: &[NoDecay], role: Role) -> bool {
+    match role {
+        Role::Bias => spared.contains(&NoDecay::Bias),
+        Role::Norm => spared.contains(&NoDecay::Norm),
+        Role::Weight | Role::Buffer => false,
+    }
+}
+
+/// Whether an update rule scales the steps of such tensors by a trust ratio.
+pub fn has_trust_ratio(rule: &Rule, role: Role) -> bool {
+    rule.exclude().is_some_and(|spared| !named(spared, role))
 }
 
 fn refuse_unused(matcher: &Patterns, tensors: &[TensorPlan]) -> Result<(), PlanError> {

@@ -14,6 +14,7 @@ mod plan;
 mod resolve;
 pub mod schedule;
 pub mod stages;
+pub mod streams;
 mod table;
 pub mod watch;
 

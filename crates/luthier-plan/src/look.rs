@@ -31,6 +31,9 @@ pub struct TensorPoint {
     /// ‖Δw‖ of this very update, measured, not lr × gradient
     #[serde(with = "crate::float")]
     pub update: f64,
+    /// What LAMB or LARS multiplied this tensor's step by; not there for others, and for tensors that are spared
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<f64>,
 }
 
 /// What came out of one part or activation of the network, over a batch.

@@ -42,6 +42,14 @@ pub struct Plan {
     pub memory_format: String,
     /// Weight of each class in the loss; empty when all are the same
     pub class_weights: Vec<f64>,
+    /// Further streams that the same model is trained on in turn with this one, each a plan of its own: its
+    /// `model.tensors` say what its optimizer moves, its `length` counts its own updates. Their stages, device and
+    /// precision are the run's
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<Plan>,
+    /// Name of the stream that this plan is of; empty where there is one only
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
     /// Worth saying before the run: skipped files, an uneven last batch, a shortcut that is used
     pub notes: Vec<String>,
 }
@@ -53,9 +61,36 @@ pub struct DataPlan {
     pub classes: Vec<String>,
     /// Splits: `train`, then `valid` and `test` where there are such
     pub splits: Vec<SplitPlan>,
+    /// What several heads learn, in the order of the model's heads; none for a model with one. Classes and labels of
+    /// the first are also those of the data
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskPlan>,
+}
+
+/// What one of several heads learns of some data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskPlan {
+    /// Name of the head
+    pub head: String,
+    /// Index of the head in the model
+    pub index: usize,
+    /// Column of attributes that it learns, or `class`
+    pub column: String,
+    /// Class names in label order; those of all streams that train the head
+    pub classes: Vec<String>,
+    /// Share of its loss in the sum
+    pub weight: f64,
+    /// Weight of each class in its loss; empty when all are the same
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_weights: Vec<f64>,
 }
 
 impl DataPlan {
+    /// Data with one label per sample.
+    pub fn new(classes: Vec<String>, splits: Vec<SplitPlan>) -> Self {
+        DataPlan { classes, splits, tasks: Vec::new() }
+    }
+
     /// The split of that name.
     pub fn split(&self, name: &str) -> Option<&SplitPlan> {
         self.splits.iter().find(|split| split.name == name)
@@ -93,6 +128,16 @@ pub struct Sample {
     pub path: String,
     /// Class index; 0 for a regression
     pub label: u32,
+    /// Class index of each of [`DataPlan::tasks`]; none where there is one task
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<u32>,
+}
+
+impl Sample {
+    /// A sample with one label.
+    pub fn new(path: String, label: u32) -> Self {
+        Sample { path, label, labels: Vec::new() }
+    }
 }
 
 /// A file that was left out.
@@ -118,6 +163,9 @@ pub struct ModelPlan {
     /// Low-rank adaptation; `None` without
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora: Option<LoraPlan>,
+    /// Names and numbers of classes of several heads, in order; none for a model with one
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<(String, u64)>,
     /// Consecutive parts of the network, first to last
     pub parts: Vec<String>,
     /// Every parameter and buffer, in the model's order

@@ -3,8 +3,7 @@
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, Train, Unit};
 
 use crate::{
-    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, SplitPlan, TextPlan, groups, schedule,
-    stages,
+    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, groups, schedule, stages,
 };
 
 /// What the machine decides about a plan.
@@ -25,7 +24,7 @@ pub struct Machine {
 pub fn resolve(
     recipe: &Recipe,
     base: &str,
-    data: DataPlan,
+    mut data: DataPlan,
     text: Option<TextPlan>,
     mut model: ModelPlan,
     machine: Machine,
@@ -34,7 +33,23 @@ pub fn resolve(
         .split("train")
         .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
     let length = length(&recipe.train, train.samples.len() as u64)?;
-    let class_weights = class_weights(&recipe.loss, &data.classes, train)?;
+    let labels = |task: usize| -> Vec<u32> {
+        train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
+    };
+    let weights = if data.tasks.is_empty() {
+        class_weights(&recipe.loss, &data.classes, &labels(0), "loss")?
+    } else {
+        Vec::new()
+    };
+    let mut each = Vec::new();
+    for (at, task) in data.tasks.iter().enumerate() {
+        let Some(head) = recipe.model.heads.get(&task.head) else { continue };
+        let key = format!("model.heads.{}.loss", task.head);
+        each.push(class_weights(&head.loss, &task.classes, &labels(at), &key)?);
+    }
+    for (task, weights) in data.tasks.iter_mut().zip(each) {
+        task.class_weights = weights;
+    }
     let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
     let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
     check_schedule(&recipe.schedule, &length)?;
@@ -56,7 +71,9 @@ pub fn resolve(
         precision: machine.precision,
         device: machine.device,
         memory_format: machine.memory_format,
-        class_weights,
+        class_weights: weights,
+        streams: Vec::new(),
+        stream: String::new(),
         notes,
     })
 }
@@ -83,21 +100,21 @@ pub fn length(train: &Train, samples: u64) -> Result<Length, PlanError> {
     })
 }
 
-fn class_weights(loss: &Loss, classes: &[String], train: &SplitPlan) -> Result<Vec<f64>, PlanError> {
+fn class_weights(loss: &Loss, classes: &[String], labels: &[u32], key: &str) -> Result<Vec<f64>, PlanError> {
     match loss.class_weights().unwrap_or(&ClassWeights::Rule(ClassWeightRule::None)) {
         ClassWeights::Rule(ClassWeightRule::None) => Ok(Vec::new()),
         ClassWeights::Rule(ClassWeightRule::Balanced) => {
             let mut counts = vec![0u64; classes.len()];
-            for sample in &train.samples {
-                counts[sample.label as usize] += 1;
+            for label in labels {
+                counts[*label as usize] += 1;
             }
-            let all = train.samples.len() as f64;
+            let all = labels.len() as f64;
             Ok(counts.iter().map(|count| all / (classes.len() as f64 * (*count).max(1) as f64)).collect())
         }
         ClassWeights::Each(weights) if weights.len() == classes.len() => Ok(weights.clone()),
         ClassWeights::Each(weights) => {
             let what = format!("{} class weights for {} classes", weights.len(), classes.len());
-            Err(PlanError::at("loss.class_weights", what)
+            Err(PlanError::at(format!("{key}.class_weights"), what)
                 .help(format!("give one per class, in this order: {}", classes.join(", "))))
         }
     }

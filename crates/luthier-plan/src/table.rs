@@ -14,6 +14,20 @@ pub struct TablePlan {
     pub targets: Vec<TargetPlan>,
     /// The first line of the files names the columns
     pub header: bool,
+    /// Rows that stand in the files more than once
+    #[serde(default)]
+    pub repeats: Repeats,
+}
+
+/// Rows whose every cell, target included, is that of another row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// Training rows that are another training row, too
+    pub train: u64,
+    /// Validation rows that are a training row, too
+    pub valid: u64,
+    /// Line of the first of those in the validation file
+    pub first: u64,
 }
 
 impl TablePlan {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
+use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{
     DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, Sample, SplitPlan, TensorPlan,
     resolve,
@@ -29,11 +30,8 @@ fn recipe(optim: &str, train: &str, rest: &str) -> Recipe {
 }
 
 fn split(name: &str, labels: &[u32]) -> SplitPlan {
-    let samples = labels
-        .iter()
-        .enumerate()
-        .map(|(i, label)| Sample { path: format!("{i}.png"), label: *label })
-        .collect();
+    let samples =
+        labels.iter().enumerate().map(|(i, label)| Sample::new(format!("{i}.png"), *label)).collect();
     SplitPlan { name: name.into(), root: "x".into(), hash: None, samples, skipped: vec![] }
 }
 
@@ -56,6 +54,7 @@ fn model() -> ModelPlan {
         load: None,
         config: None,
         lora: None,
+        heads: Vec::new(),
         parts: PARTS.map(Into::into).to_vec(),
         tensors: vec![
             tensor("conv1.weight", &[8, 3, 3, 3], Role::Weight, true),
@@ -70,10 +69,8 @@ fn model() -> ModelPlan {
 }
 
 fn plan(recipe: &Recipe, labels: &[u32]) -> Result<Plan, PlanError> {
-    let data = DataPlan {
-        classes: vec!["a".into(), "b".into()],
-        splits: vec![split("train", labels), split("valid", &[0, 1])],
-    };
+    let splits = vec![split("train", labels), split("valid", &[0, 1])];
+    let data = DataPlan::new(vec!["a".into(), "b".into()], splits);
     let machine = Machine {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,
@@ -99,6 +96,23 @@ fn the_head_gets_ten_times_the_rate_and_norms_and_biases_are_not_decayed() {
     );
     let group_of: Vec<_> = plan.model.tensors.iter().map(|t| t.group).collect();
     assert_eq!(group_of, [Some(0), Some(1), Some(1), None, None, Some(2), Some(3)]);
+}
+
+#[test]
+fn what_a_trust_ratio_spares_is_not_decayed_either_unless_nothing_is_spared() {
+    let optim = "type = \"LAMB\"\nlr = 0.01\nweight_decay = 0.1";
+    for (more, decays) in
+        [("", vec![0.1, 0.0]), ("exclude = []", vec![0.1]), ("exclude = [\"norm\"]", vec![0.1, 0.0])]
+    {
+        let plan =
+            plan(&recipe(&format!("{optim}\n{more}"), "epochs = 1\nbatch_size = 2", ""), &[0, 1, 0, 1]);
+        let found: Vec<f64> = plan.unwrap().groups.iter().map(|group| group.weight_decay).collect();
+        assert_eq!(found, decays, "{more}");
+    }
+    let lamb: luthier_recipe::Optim = toml::from_str(optim).unwrap();
+    let adam: luthier_recipe::Optim = toml::from_str("type = \"Adam\"\nlr = 0.01").unwrap();
+    assert!(has_trust_ratio(&lamb.rule, Role::Weight) && !has_trust_ratio(&lamb.rule, Role::Bias));
+    assert!(!has_trust_ratio(&adam.rule, Role::Weight));
 }
 
 #[test]
@@ -167,7 +181,7 @@ fn nothing_left_to_train_is_refused() {
     let recipe = recipe("type = \"SGD\"\nlr = 0.01", "epochs = 1\nbatch_size = 2", "");
     let mut model = model();
     model.tensors.iter_mut().for_each(|t| t.trainable = false);
-    let data = DataPlan { classes: vec!["a".into(), "b".into()], splits: vec![split("train", &[0, 1])] };
+    let data = DataPlan::new(vec!["a".into(), "b".into()], vec![split("train", &[0, 1])]);
     let machine = Machine {
         device: "cpu".into(),
         precision: ResolvedPrecision::Fp32,

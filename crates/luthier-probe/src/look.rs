@@ -41,10 +41,11 @@ pub(crate) fn look_seeded(
 ) -> Result<Look, TrainError> {
     let _draws = manual_seed(seed);
     let outputs = runner.forward(batch, train)?;
-    let sum = runner.objective.sum(&outputs, &batch.truth(runner.device)?)?;
-    let denominator = runner.objective.denominator(&batch.labels);
-    let minimised = runner.objective.for_gradient(&sum, denominator)?;
-    Ok(Look { outputs, minimised, mean: sum.f_detach()?.f_div_scalar(denominator)? })
+    let sums = runner.objective.sums(&outputs, batch)?;
+    let denominators = runner.objective.denominators(batch);
+    let minimised = runner.objective.minimised(&sums, &denominators)?;
+    let mean = runner.objective.mean_of(&sums, &denominators)?.f_detach()?;
+    Ok(Look { outputs, minimised, mean })
 }
 
 /// As [`look`], without a graph.
@@ -59,7 +60,7 @@ pub(crate) fn evaluated(runner: &Runner, batches: &[Batch]) -> Result<(f64, f64)
     let (mut outputs, mut truths) = (Vec::new(), Vec::new());
     for batch in batches {
         let seen = glance(runner, batch, false)?;
-        let own = runner.objective.denominator(&batch.labels);
+        let own = runner.objective.first().denominator(&batch.labels);
         loss += seen.loss()? * own;
         weight += own;
         match &batch.values {
@@ -67,7 +68,10 @@ pub(crate) fn evaluated(runner: &Runner, batches: &[Batch]) -> Result<(f64, f64)
                 outputs.push(seen.outputs);
                 truths.push(values.shallow_clone());
             }
-            None => right += runner.objective.right(&seen.outputs, &batch.truth(runner.device)?)? as f64,
+            None => {
+                let heads = runner.objective.right(&seen.outputs, batch)?;
+                right += heads.iter().sum::<u64>() as f64 / heads.len() as f64;
+            }
         }
         count += batch.labels.len() as f64;
     }

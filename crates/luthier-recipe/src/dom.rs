@@ -1,8 +1,8 @@
 //! TOML with the place of every key and value.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
@@ -31,7 +31,7 @@ pub(crate) struct Node {
     pub key_at: At,
 }
 
-pub(crate) type Table = BTreeMap<String, Node>;
+pub(crate) type Table = IndexMap<String, Node>;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Value {

@@ -28,7 +28,15 @@ pub fn explain(key: &str) -> Option<String> {
     let paths = paths();
     let exact: Vec<&(String, Subject<'_>)> = paths.iter().filter(|(path, _)| *path == key).collect();
     let subjects = if exact.is_empty() {
-        let by_name: Vec<_> = paths.iter().filter(|(path, _)| last(path) == key).collect();
+        // a stream's keys are those of the whole run over again
+        let own = |path: &str| !path.starts_with("streams.");
+        let by_name: Vec<_> = paths
+            .iter()
+            .filter(|(path, _)| {
+                last(path) == key
+                    && (own(path) || !paths.iter().any(|(other, _)| own(other) && last(other) == key))
+            })
+            .collect();
         let first = by_name.first().map(|(path, _)| path.clone())?;
         by_name.iter().all(|(path, _)| *path == first).then_some(by_name)?
     } else {
@@ -117,6 +125,7 @@ fn collect_below(
             Shape::Tagged(_) => collect_below(parent, parent, item, paths),
             item => collect_below(path, parent, item, paths),
         },
+        Shape::Named(item) => collect_below(path, parent, item, paths),
         Shape::Choice(choices) => {
             paths.extend(choices.iter().map(|choice| (join(path, &choice.name), Subject::Choice(choice))));
         }
@@ -207,7 +216,7 @@ fn below(shape: &Shape, out: &mut String) {
             let rows = choices.iter().map(|choice| (choice.name.as_str(), choice.about.clone()));
             list("words", rows, out);
         }
-        Shape::List { item, .. } => below(item, out),
+        Shape::List { item, .. } | Shape::Named(item) => below(item, out),
         Shape::Either(shapes) => shapes.iter().for_each(|shape| below(shape, out)),
         _ => {}
     }

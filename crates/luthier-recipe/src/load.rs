@@ -85,7 +85,7 @@ pub fn parse(file_name: &str, text: &str, sets: &[String]) -> Result<Loaded, Rec
     // with an unknown key or an impossible number serde still has a recipe to offer, so that what is impossible
     // together can be told in the same breath
     let recipe = match Recipe::deserialize(document.to_json()) {
-        Ok(recipe) => Some(recipe),
+        Ok(recipe) => Some(recipe.settled()),
         Err(error) => {
             if faults.is_empty() {
                 faults.push(&document.at, "", error.to_string(), "", None);

@@ -29,7 +29,9 @@ pub fn reference_markdown() -> String {
     let (tables, lines): (Vec<&Field>, Vec<&Field>) =
         root_fields().iter().partition(|field| matches!(field.shape, Shape::Table(_) | Shape::Tagged(_)));
     out.push_str("\n## Top of the file\n\n");
-    rows(lines.into_iter(), &mut out);
+    rows(lines.iter().copied(), &mut out);
+    let lists: Vec<Field> = lines.into_iter().cloned().collect();
+    details("", &lists, &mut out);
     for field in tables {
         section("", field, &mut out);
     }
@@ -46,7 +48,7 @@ fn section(path: &str, field: &Field, out: &mut String) {
 fn when_absent(field: &Field) -> String {
     match &field.default {
         Some(default) => format!(". Without this table: `{}`", literal(default)),
-        None if field.required => String::new(),
+        None if field.required || field.about.contains("not given") => String::new(),
         None => ". Off when not given".to_string(),
     }
 }
@@ -68,7 +70,7 @@ fn details(path: &str, fields: &[Field], out: &mut String) {
     for field in fields {
         match &field.shape {
             Shape::Table(_) => section(path, field, out),
-            Shape::List { item, .. } => match &**item {
+            Shape::List { item, .. } | Shape::Named(item) => match &**item {
                 Shape::Tagged(tagged) if !told_list => {
                     told_list = true;
                     let _ = writeln!(out, "\n### Entries of the lists in `[{path}]`\n");

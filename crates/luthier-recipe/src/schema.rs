@@ -37,6 +37,7 @@ fn shape_schema(shape: &Shape) -> Map<String, Value> {
             list
         }
         Shape::Table(fields) => closed(None, fields.iter()),
+        Shape::Named(item) => json!({ "type": "object", "additionalProperties": shape_schema(item) }),
         Shape::Tagged(tagged) => {
             let variant = |variant: &Variant| {
                 let mut table = closed(Some((&tagged.tag, variant)), tagged.fields(variant));

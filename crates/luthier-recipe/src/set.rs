@@ -96,7 +96,7 @@ fn below<'a>(shape: &'a Shape, name: &Name) -> Vec<&'a Shape> {
             let fields = tagged.all_fields().filter(|field| field.name == *key).map(|field| &field.shape);
             tag.into_iter().chain(fields).collect()
         }
-        (Shape::List { item, .. }, Name::Index(_)) => vec![&**item],
+        (Shape::List { item, .. }, Name::Index(_)) | (Shape::Named(item), Name::Key(_)) => vec![&**item],
         (Shape::Either(shapes), name) => shapes.iter().flat_map(|shape| below(shape, name)).collect(),
         _ => Vec::new(),
     }

@@ -25,6 +25,8 @@ pub(crate) enum Shape {
         max: Option<usize>,
     },
     Table(Vec<Field>),
+    /// A table with a name of the user's for each of its values
+    Named(Box<Shape>),
     /// A table whose keys depend on the word under its tag
     Tagged(Tagged),
     /// A table with exactly one of these keys
@@ -126,6 +128,9 @@ fn shape(schema: &Value) -> Shape {
             min: count(&schema["minItems"]).unwrap_or(0),
             max: count(&schema["maxItems"]),
         },
+        "object" if schema["additionalProperties"].is_object() => {
+            Shape::Named(Box::new(shape(&schema["additionalProperties"])))
+        }
         "object" => Shape::Table(fields(schema)),
         other => unreachable!("the recipe's types have no `{other}`"),
     }

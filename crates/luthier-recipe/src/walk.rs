@@ -45,6 +45,11 @@ pub(crate) fn walk(node: &Node, shape: &Shape, path: &str, faults: &mut Faults<'
         (Shape::Table(fields), Value::Table(table)) => {
             keys(table, &fields.iter().collect::<Vec<_>>(), None, node, path, faults);
         }
+        (Shape::Named(item), Value::Table(table)) => {
+            for (key, node) in table {
+                walk(node, item, &join(path, key), faults);
+            }
+        }
         (Shape::Tagged(tagged), Value::Table(table)) => tagged_table(table, tagged, node, path, faults),
         (Shape::OneKey(fields), Value::Table(table)) => one_key(table, fields, node, path, faults),
         (Shape::Either(shapes), _) => match shapes.iter().find(|shape| fits(shape, &node.value)) {
@@ -63,7 +68,9 @@ fn fits(shape: &Shape, value: &Value) -> bool {
         Shape::Number(_) => matches!(value, Value::Integer(_) | Value::Float(_)),
         Shape::Text { .. } | Shape::Choice(_) => matches!(value, Value::Text(_)),
         Shape::List { .. } => matches!(value, Value::List(_)),
-        Shape::Table(_) | Shape::Tagged(_) | Shape::OneKey(_) => matches!(value, Value::Table(_)),
+        Shape::Table(_) | Shape::Named(_) | Shape::Tagged(_) | Shape::OneKey(_) => {
+            matches!(value, Value::Table(_))
+        }
         Shape::Either(shapes) => shapes.iter().any(|shape| fits(shape, value)),
     }
 }
@@ -193,7 +200,10 @@ fn keys(
             None => meant.extend(unknown_key(key, node, fields, tagged, tag, path, faults)),
         }
     }
-    for field in fields.iter().filter(|field| field.required && !table.contains_key(&field.name)) {
+    // each stream may have its own of these; without streams the run has them
+    let shared = path.is_empty() && !table.contains_key("streams");
+    let needed = |field: &&&Field| field.required || shared && matches!(&*field.name, "data" | "optim");
+    for field in fields.iter().filter(needed).filter(|field| !table.contains_key(&field.name)) {
         // a misspelt key is missing only once it is spelt right and still not there
         if meant.contains(&field.name) {
             continue;

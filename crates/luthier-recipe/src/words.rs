@@ -15,6 +15,7 @@ pub(crate) fn wanted(shape: &Shape) -> String {
         Shape::List { item, min, max } if *max == Some(*min) => format!("a list of {min} {}", plural(item)),
         Shape::List { item, .. } => format!("a list of {}", plural(item)),
         Shape::Table(_) | Shape::Tagged(_) => "a table".into(),
+        Shape::Named(item) => format!("a table of {} by name", plural(item)),
         Shape::OneKey(fields) => {
             format!("a table with {}", listed(fields.iter().map(|field| field.name.as_str())))
         }

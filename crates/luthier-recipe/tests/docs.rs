@@ -65,6 +65,15 @@ fn breaks(schema: &Value, value: &Value, path: &str) -> Option<String> {
                 }
                 true
             }
+            "additionalProperties" if rule.is_object() => {
+                let table = value.as_object().expect("the schema is sound");
+                let below =
+                    table.iter().filter_map(|(key, value)| breaks(rule, value, &format!("{path}.{key}")));
+                if let Some(fault) = below.into_iter().next() {
+                    return Some(fault);
+                }
+                true
+            }
             "additionalProperties" => {
                 assert_eq!(rule, false);
                 value

@@ -130,6 +130,7 @@ fn data(texts: bool) -> impl Strategy<Value = Data> {
             (columns, max_length, format, (tokenizer, pad_token, header, padding_side), length_buckets),
         )| Data {
             format: if texts { format } else { DataFormat::ImageFolder },
+            attributes: None,
             train: train.map(Into::into),
             path: path.map(Into::into),
             valid: valid.map(Into::into),
@@ -170,7 +171,21 @@ fn rule() -> impl Strategy<Value = Rule> {
         (share(), positive(), share(), any::<bool>()).prop_map(|(alpha, eps, momentum, centered)| {
             Rule::RMSprop { alpha, eps, momentum, centered }
         }),
+        ([share(), share()], positive(), spared()).prop_map(|(betas, eps, exclude)| Rule::LAMB {
+            betas,
+            eps,
+            exclude
+        }),
+        (share(), positive(), spared()).prop_map(|(momentum, trust_coefficient, exclude)| Rule::LARS {
+            momentum,
+            trust_coefficient,
+            exclude
+        }),
     ]
+}
+
+fn spared() -> impl Strategy<Value = Vec<NoDecay>> {
+    prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3)
 }
 
 fn group() -> impl Strategy<Value = Group> {
@@ -187,9 +202,8 @@ fn group() -> impl Strategy<Value = Group> {
 }
 
 fn optim() -> impl Strategy<Value = Optim> {
-    let no_decay = prop::collection::vec(select(vec![NoDecay::Bias, NoDecay::Norm]), 0..3);
     let layer_decay = prop::option::of(inside());
-    (rule(), positive(), share(), no_decay, layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
+    (rule(), positive(), share(), spared(), layer_decay, prop::collection::vec(group(), 0..3)).prop_map(
         |(rule, lr, weight_decay, no_decay, layer_decay, groups)| Optim {
             rule,
             lr,
@@ -268,6 +282,8 @@ fn train() -> impl Strategy<Value = Train> {
                 precision,
                 prefix_cache,
                 shortcuts: !drop_last,
+                interleave: Interleave::default(),
+                epoch_ends: EpochEnds::default(),
                 ema,
                 early_stopping,
                 checkpoint,
@@ -309,6 +325,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         |((arch, config, pool), weights, ((freeze, train), lora), allow_unmatched, dropout)| Model {
             arch,
             weights: Some(weights),
+            heads: Default::default(),
             layers: None,
             init: None,
             output: OutputAct::None,
@@ -363,6 +380,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             optim,
             schedule,
             stages: stages(&train),
+            streams: Vec::new(),
             train,
             eval,
         });

@@ -33,6 +33,40 @@ pub enum TorchError {
         /// What about it
         why: String,
     },
+    /// Another program listens where rank 0 should
+    #[error("the port {0} is in use")]
+    #[diagnostic(help("set `MASTER_PORT` to a free one, or end the program that has it"))]
+    PortInUse(u16),
+    /// Nobody answers at the master's address
+    #[error("rank 0 does not answer at `{host}` port {port}: {why}")]
+    #[diagnostic(help(
+        "`MASTER_ADDR` and `MASTER_PORT` must be rank 0's, on every rank, and rank 0 must have started"
+    ))]
+    NoMaster {
+        /// `MASTER_ADDR`
+        host: String,
+        /// `MASTER_PORT`
+        port: u16,
+        /// What libtorch says
+        why: String,
+    },
+    /// Not all ranks came
+    #[error("only {joined} ranks came in time")]
+    #[diagnostic(help(
+        "start all of them within `distributed.timeout`, with the same `WORLD_SIZE`, `MASTER_ADDR` and `MASTER_PORT`"
+    ))]
+    Missing {
+        /// `1/3`
+        joined: String,
+    },
+    /// A backend that this libtorch does not have
+    #[error("this libtorch has no `{0}` backend")]
+    #[diagnostic(help("use `distributed.backend = \"gloo\"`, which every libtorch has"))]
+    NoBackend(String),
+    /// An exchange failed: a rank has ended, or hangs
+    #[error("another rank has left, or does not answer: {0}")]
+    #[diagnostic(help("what that rank says is the cause"))]
+    RankLost(String),
     /// A thread count that is none
     #[error("{0} is not a number of threads")]
     #[diagnostic(help("give 1 or more"))]
@@ -50,6 +84,24 @@ impl From<TchError> for TorchError {
 }
 
 impl TorchError {
+    /// The error of an exchange: whatever libtorch says, another rank has a part in it.
+    pub(crate) fn between_ranks(self) -> Self {
+        match self {
+            Self::Torch(why) => Self::RankLost(why),
+            other => other,
+        }
+    }
+
+    /// The error of a backward pass in which gradients are exchanged: gloo's own are told by its name and its words.
+    pub(crate) fn if_between_ranks(self) -> Self {
+        const WORDS: [&str; 4] =
+            ["gloo", "Connection closed by peer", "Connection reset by peer", "Timed out"];
+        match &self {
+            Self::Torch(why) if WORDS.iter().any(|word| why.contains(word)) => self.between_ranks(),
+            _ => self,
+        }
+    }
+
     /// An exception's text, cut to its first sentence.
     pub(crate) fn thrown(what: &str) -> Self {
         Self::Torch(first_sentence(what))

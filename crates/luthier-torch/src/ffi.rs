@@ -24,14 +24,19 @@ unsafe extern "C" {
 
 /// Takes over the message of a call: null means that nothing was thrown.
 pub(crate) fn taken(message: *mut c_char) -> Result<(), TorchError> {
+    taken_whole(message).map_err(|said| TorchError::thrown(&said))
+}
+
+/// As [`taken`], with all that was said.
+pub(crate) fn taken_whole(message: *mut c_char) -> Result<(), String> {
     if message.is_null() {
         return Ok(());
     }
     // SAFETY: not null, so a string that strdup made and that nobody else has.
-    let error = TorchError::thrown(&unsafe { CStr::from_ptr(message) }.to_string_lossy());
+    let said = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
     // SAFETY: as above, and not used after this.
     unsafe { luthier_free(message) };
-    Err(error)
+    Err(said)
 }
 
 /// What autocast was set to before a region.

@@ -51,6 +51,20 @@ impl FlatBuffer {
     /// # Errors
     /// A parameter is not an fp32 leaf that wants a gradient, is on another device than the first, or is given twice.
     pub fn new(params: &[Tensor], format: MemoryFormat) -> Result<Self, TorchError> {
+        let flat = Self::beside(params, format)?;
+        for (param, value) in params.iter().zip(flat.views(&flat.data)?) {
+            set_data(param, &value)?;
+            clear_grad(param)?;
+        }
+        Ok(flat)
+    }
+
+    /// The same layout with a copy of the values, while the parameters stay where they are: for a second optimizer of
+    /// parameters that lie in another buffer already. [`FlatBuffer::data`] does not follow them.
+    ///
+    /// # Errors
+    /// As [`FlatBuffer::new`].
+    pub fn beside(params: &[Tensor], format: MemoryFormat) -> Result<Self, TorchError> {
         let device = params.first().map_or(Device::Cpu, Tensor::device);
         let mut slots = Vec::with_capacity(params.len());
         let mut length = 0;
@@ -62,10 +76,7 @@ impl FlatBuffer {
         }
         let data = Tensor::f_zeros([length], (Kind::Float, device))?;
         for (param, slot) in params.iter().zip(&slots) {
-            let mut value = view_at(&data, slot.offset, &slot.shape, slot.format)?;
-            value.f_copy_(&param.f_detach()?)?;
-            set_data(param, &value)?;
-            clear_grad(param)?;
+            view_at(&data, slot.offset, &slot.shape, slot.format)?.f_copy_(&param.f_detach()?)?;
         }
         let params = params.iter().map(Tensor::shallow_clone).collect();
         Ok(Self { data, slots, params })

@@ -7,7 +7,7 @@ use tch::Tensor;
 use crate::TorchError;
 use crate::ffi::taken;
 
-type List = *const *const c_void;
+pub(crate) type List = *const *const c_void;
 
 unsafe extern "C" {
     fn luthier_fused_sgd(
@@ -38,14 +38,15 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn luthier_norm(tensors: List, count: usize, norm: *mut f64) -> *mut c_char;
     fn luthier_scale(tensors: List, count: usize, factor: f64) -> *mut c_char;
+    fn luthier_lerp(tensors: List, ends: List, count: usize, weight: f64) -> *mut c_char;
 }
 
 /// Pointers to the tensors, for as long as they are borrowed.
-fn list(tensors: &[Tensor]) -> Vec<*const c_void> {
+pub(crate) fn list(tensors: &[Tensor]) -> Vec<*const c_void> {
     tensors.iter().map(|tensor| tensor.as_ptr() as *const c_void).collect()
 }
 
-fn same_count(lists: &[&[Tensor]]) -> Result<usize, TorchError> {
+pub(crate) fn same_count(lists: &[&[Tensor]]) -> Result<usize, TorchError> {
     let counts: Vec<usize> = lists.iter().map(|list| list.len()).collect();
     match counts.split_first() {
         Some((first, rest)) if rest.iter().all(|count| count == first) => Ok(*first),
@@ -71,6 +72,16 @@ pub fn norm(tensors: &[Tensor]) -> Result<f64, TorchError> {
 pub fn scale(tensors: &[Tensor], factor: f64) -> Result<(), TorchError> {
     // SAFETY: the pointers are to live at::Tensors, as many as said.
     taken(unsafe { luthier_scale(list(tensors).as_ptr(), tensors.len(), factor) })
+}
+
+/// Moves every tensor towards its end by a share of the way, in place: w ← w + weight · (end − w).
+///
+/// # Errors
+/// Lengths of lists, or shapes, types or devices of tensors differ.
+pub fn lerp(tensors: &[Tensor], ends: &[Tensor], weight: f64) -> Result<(), TorchError> {
+    let count = same_count(&[tensors, ends])?;
+    // SAFETY: the pointers are to live at::Tensors, as many as said.
+    taken(unsafe { luthier_lerp(list(tensors).as_ptr(), list(ends).as_ptr(), count, weight) })
 }
 
 /// The numbers of one SGD update (`torch.optim.SGD`).

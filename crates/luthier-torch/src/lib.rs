@@ -4,9 +4,12 @@
 //! - [`channels_last`] and [`view_at`]: memory formats;
 //! - [`set_grad`], [`set_data`]: what a parameter and its gradient stand on;
 //! - [`dropout`]: a mask that all threads draw;
-//! - [`fused_sgd`], [`fused_adam`], [`norm`], [`scale`]: libtorch's kernels over lists of tensors;
+//! - [`fused_sgd`], [`fused_adam`], [`fused_lamb`], [`fused_lars`], [`norm`], [`scale`], [`lerp`]: libtorch's kernels over
+//!   lists of tensors;
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
+//! - [`nearest`], [`cluster_sums`]: what k-means does besides products;
+//! - [`Store`], [`Group`], [`Reducer`]: several processes as one, and their gradients summed;
 //! - [`parse_device`], [`bf16_is_fast`], thread counts;
 //! - [`TorchError`]: libtorch's exceptions as one sentence, without the C++ backtrace.
 //!
@@ -25,9 +28,15 @@ mod flat;
 #[expect(unsafe_code, reason = "as `ffi`, for the optimizer kernels")]
 mod fused;
 mod grad;
+#[expect(unsafe_code, reason = "as `fused`")]
+mod layerwise;
 mod layout;
+#[expect(unsafe_code, reason = "as `ffi`, for slices")]
+mod nearest;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
+#[expect(unsafe_code, reason = "as `ffi`, for process groups")]
+mod ranks;
 mod seed;
 mod threads;
 
@@ -37,10 +46,13 @@ pub use device::{bf16_is_fast, parse_device};
 pub use dropout::dropout;
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};
-pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, norm, scale};
+pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, lerp, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
+pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
+pub use nearest::{Moved, Nearest, cluster_sums, nearest};
 pub use packed::{PackedLinear, Then};
+pub use ranks::{Group, Reducer, Store, Traffic};
 pub use seed::{Draws, manual_seed};
 pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
 

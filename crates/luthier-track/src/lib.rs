@@ -23,7 +23,8 @@ pub use class_report::{ClassScore, ClassificationReport, Score, classification_r
 pub use error::TrackError;
 pub use metrics::{
     Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint,
-    SpikePoint, StagePoint, StepPoint, Timing, TimingRecord, read_metrics, read_monitor, read_timing,
+    SpikePoint, StagePoint, StepPoint, StreamMetrics, TaskPoint, Timing, TimingRecord, read_metrics,
+    read_monitor, read_timing,
 };
 pub use plot::{CurvePlot, compare_plot, curve_plot, plot_run, plots};
 pub use report::{report_html, write_report};
@@ -31,4 +32,4 @@ pub use run_dir::RunDir;
 pub use summary::{
     Comparison, Difference, EvalSummary, FoundRun, RunSummary, compare, differences, runs_in, summary,
 };
-pub use tensorboard::TensorBoard;
+pub use tensorboard::{Curve, Point, Scalars, TensorBoard, has_events, read_scalars};

@@ -257,8 +257,13 @@ fn looks_and_spikes_are_written_down_and_a_resumed_file_is_an_uninterrupted_one(
         events.push(event);
         if let Some(step) = step.filter(|step| step.at.update.is_multiple_of(10)) {
             let update = step.at.update as f64;
-            let tensor =
-                TensorPoint { name: "fc.weight".into(), norm: update, grad: 0.1, update: f64::INFINITY };
+            let tensor = TensorPoint {
+                name: "fc.weight".into(),
+                norm: update,
+                grad: 0.1,
+                update: f64::INFINITY,
+                trust: None,
+            };
             let look = MonitorPoint { update: step.at.update, tensors: vec![tensor], outputs: Vec::new() };
             events.push(Event::Monitor(look));
             let samples = vec![("bees/7.jpg".to_owned(), 9.5)];

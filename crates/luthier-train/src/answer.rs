@@ -4,9 +4,9 @@ use luthier_recipe::{Loss, LossInput};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
-use crate::loss::Objective;
+use crate::head_loss::HeadLoss;
 
-impl Objective {
+impl HeadLoss {
     /// Class indices, int64 [N]: the largest output, or, of one output, the side it is on.
     pub fn guesses(&self, outputs: &Tensor) -> Result<Tensor, TrainError> {
         if self.outputs != 1 {

@@ -11,6 +11,10 @@ pub enum TrainError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Folder(#[from] luthier_data::FolderError),
+    /// A table of attributes stands in the way
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Attributes(#[from] luthier_data::AttributesError),
     /// A split cannot be made
     #[error(transparent)]
     #[diagnostic(transparent)]

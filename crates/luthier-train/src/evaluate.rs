@@ -8,6 +8,7 @@ use crate::TrainError;
 use crate::answer::rows;
 use crate::feed::{Batch, Batches};
 use crate::job::Job;
+use crate::objective::Score;
 use crate::regress::{Estimate, scores};
 use crate::runner::Runner;
 
@@ -58,9 +59,7 @@ impl Job {
 
 /// What an evaluation has added up to.
 struct Tally {
-    loss: f64,
-    denominator: f64,
-    correct: u64,
+    heads: Vec<Score>,
     confusion: Vec<Vec<u64>>,
     answers: Vec<Answer>,
     estimates: Vec<Estimate>,
@@ -86,9 +85,7 @@ impl Runner {
         let began = Instant::now();
         let classes = self.plan.data.classes.len();
         let mut tally = Tally {
-            loss: 0.0,
-            denominator: 0.0,
-            correct: 0,
+            heads: vec![Score::default(); self.objective.len()],
             confusion: vec![vec![0; classes]; classes],
             answers: Vec::new(),
             estimates: Vec::new(),
@@ -105,33 +102,37 @@ impl Runner {
         let summary = EvalEnd {
             at: Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 },
             split: split.into(),
-            loss: tally.loss / tally.denominator,
-            accuracy: (classes > 0).then(|| tally.correct as f64 / count as f64),
+            loss: self.objective.mean(&tally.heads),
+            accuracy: (classes > 0).then(|| self.objective.accuracy(&tally.heads, count)),
             r2,
             mae,
             count,
             estimate,
             confusion: tally.confusion,
             seconds: began.elapsed().as_secs_f64(),
+            stream: self.beside(),
+            tasks: self.objective.told(&tally.heads, count),
         };
         Ok(Evaluation { summary, answers: tally.answers, estimates: tally.estimates, skipped })
     }
 
     fn ask(&self, batch: &Batch, batches: &Batches, tally: &mut Tally) -> Result<(), TrainError> {
         let outputs = self.forward(batch, false)?;
-        let truth = batch.truth(self.device)?;
-        tally.loss += self.objective.sum(&outputs, &truth)?.f_double_value(&[])?;
-        tally.denominator += self.objective.denominator(&batch.labels);
+        for (score, own) in tally.heads.iter_mut().zip(self.objective.score(&outputs, batch)?) {
+            score.add(own);
+        }
+        let (outputs, objective) = (self.objective.first_outputs(&outputs)?, self.objective.first());
         let place =
             |row: usize| batch.indices.get(row).map(|index| batches.place_of(*index)).unwrap_or_default();
         if let Some(table) = self.plan.table.as_ref().filter(|table| !table.targets.is_empty()) {
+            let truth = batch.truth(0, self.device)?;
             for (row, (truth, value)) in rows(&truth)?.iter().zip(rows(&outputs)?).enumerate() {
                 tally.estimates.push(Estimate::new(place(row), truth, &value, &table.targets));
             }
             return Ok(());
         }
-        let guesses = Vec::<i64>::try_from(&self.objective.guesses(&outputs)?)?;
-        let probabilities = rows(&self.objective.probabilities(&outputs)?)?;
+        let guesses = Vec::<i64>::try_from(&objective.guesses(&outputs)?)?;
+        let probabilities = rows(&objective.probabilities(&outputs)?)?;
         for (row, ((label, guess), probabilities)) in
             batch.labels.iter().zip(guesses).zip(probabilities).enumerate()
         {
@@ -142,7 +143,6 @@ impl Runner {
             {
                 *count += 1;
             }
-            tally.correct += u64::from(label == guess);
             let own = probabilities.get(label as usize).copied().unwrap_or(0.0);
             let loss = -own.max(f32::MIN_POSITIVE).ln();
             tally.answers.push(Answer { path: place(row), label, guess, probabilities, loss });

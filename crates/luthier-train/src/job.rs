@@ -1,9 +1,10 @@
 //! What a session runs: a model, its data and the optimizer that moves it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use luthier_plan::{GroupPlan, Role, TensorPlan};
-use luthier_recipe::Rule;
+use luthier_recipe::{Interleave, Rule};
 use luthier_torch::clear_grad;
 use tch::Tensor;
 
@@ -20,6 +21,8 @@ pub struct Job {
     pub(crate) optimizer: Optimizer,
     pub(crate) ema: Option<Ema>,
     stage: usize,
+    /// The other streams: the same model, other samples and optimizers
+    pub(crate) others: Vec<Job>,
 }
 
 /// An optimizer of what a stage trains, by `rule` and with the rates of `groups`; only that wants gradients from here on.
@@ -28,6 +31,7 @@ pub(crate) fn optimizer_of(
     stage: usize,
     rule: &Rule,
     groups: &[GroupPlan],
+    beside: bool,
 ) -> Result<Optimizer, TrainError> {
     let plan = &runner.plan;
     let resting = plan.stages.get(stage).map_or(&[][..], |stage| stage.resting.as_slice());
@@ -40,17 +44,26 @@ pub(crate) fn optimizer_of(
     }
     let tensors: Vec<Tensor> = entries.iter().map(|entry| entry.tensor.shallow_clone()).collect();
     let format = format_of(plan);
-    Optimizer::new(rule, groups, &plan.model.tensors, resting, &tensors, format)
+    Optimizer::new(rule, groups, &plan.model.tensors, resting, &tensors, format, beside)
 }
 
 impl Job {
     /// Takes the parameters that the first stage trains onto the optimizer's flat buffers.
     pub fn new(runner: Runner) -> Result<Self, TrainError> {
         let plan = Arc::clone(&runner.plan);
-        let optimizer = optimizer_of(&runner, 0, &plan.recipe.optim.rule, &plan.groups)?;
+        let optimizer = optimizer_of(&runner, 0, &plan.recipe.optim.rule, &plan.groups, false)?;
+        // with one optimizer for the sum of all streams, the others have none
+        let summed = plan.recipe.train.interleave == Interleave::Sum;
+        let mut others = Vec::new();
+        for stream in &plan.streams {
+            let runner = Runner::over(stream.clone(), Rc::clone(&runner.model))?;
+            let groups = if summed { &[][..] } else { stream.groups.as_slice() };
+            let optimizer = optimizer_of(&runner, 0, &stream.recipe.optim.rule, groups, true)?;
+            others.push(Job { runner, optimizer, ema: None, stage: 0, others: Vec::new() });
+        }
         let ema = runner.plan.recipe.train.ema;
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
-        Ok(Job { runner, optimizer, ema, stage: 0 })
+        Ok(Job { runner, optimizer, ema, stage: 0, others })
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
@@ -58,7 +71,7 @@ impl Job {
         self.runner.feed.prefix = None;
         self.stage = stage;
         let plan = &self.runner.plan;
-        self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups)?;
+        self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups, false)?;
         Ok(())
     }
 
@@ -83,6 +96,13 @@ impl Job {
             if steps > 0 {
                 self.optimizer.restore(steps, |name| checkpoint.optimizer(name))?;
             }
+            for (job, state) in self.others.iter_mut().zip(&checkpoint.state.streams) {
+                let stream = job.runner.plan.stream.clone();
+                if state.update > 0 {
+                    job.optimizer
+                        .restore(state.update, |name| checkpoint.optimizer(&own_name(&stream, name)))?;
+                }
+            }
             if let Some(ema) = &self.ema {
                 for (name, mut average) in ema.named(&self.optimizer)? {
                     average.f_copy_(&checkpoint.average(&name)?)?;
@@ -97,15 +117,24 @@ impl Job {
         let average = self.ema.as_ref().map(|ema| ema.named(&self.optimizer)).transpose()?;
         let state = self.runner.model.state().into_iter().zip(&self.runner.plan.model.tensors);
         let (frozen, model): (Vec<_>, Vec<_>) =
-            state.partition(|(_, planned)| planned.role != Role::Buffer && !planned.trainable);
+            state.partition(|(_, planned)| planned.role != Role::Buffer && !self.moves(&planned.name));
         let tensors =
             |pairs: Vec<((String, Tensor), &TensorPlan)>| pairs.into_iter().map(|(pair, _)| pair).collect();
-        Ok(Tensors {
-            model: tensors(model),
-            frozen: tensors(frozen),
-            optimizer: self.optimizer.state()?,
-            average,
-        })
+        let mut optimizer = self.optimizer.state()?;
+        for job in &self.others {
+            let stream = &job.runner.plan.stream;
+            optimizer
+                .extend(job.optimizer.state()?.into_iter().map(|(name, t)| (own_name(stream, &name), t)));
+        }
+        Ok(Tensors { model: tensors(model), frozen: tensors(frozen), optimizer, average })
+    }
+
+    /// Whether the optimizer of any stream moves the parameter of that name.
+    fn moves(&self, name: &str) -> bool {
+        let moved = |job: &Job| {
+            job.runner.plan.model.tensors.iter().any(|tensor| tensor.trainable && tensor.name == name)
+        };
+        moved(self) || self.others.iter().any(moved)
     }
 
     /// Exchanges the weights and their average, where the run keeps one.
@@ -115,4 +144,9 @@ impl Job {
             None => Ok(()),
         }
     }
+}
+
+/// What a checkpoint calls a stream's share of what optimizers remember.
+fn own_name(stream: &str, name: &str) -> String {
+    format!("{stream}/{name}")
 }

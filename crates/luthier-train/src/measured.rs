@@ -1,6 +1,8 @@
 //! What one who measures needs of a job and a runner: to look at them, to begin anew, and to start where frozen parts
 //! end.
 
+use std::rc::Rc;
+
 use luthier_model::{Flow, Model};
 use luthier_plan::{GroupPlan, Plan, ResolvedPrecision};
 use luthier_recipe::Rule;
@@ -48,7 +50,7 @@ impl Job {
             let plan = &self.runner.plan;
             let group = |group: &GroupPlan| GroupPlan { lr: *lr, weight_decay: 0.0, ..group.clone() };
             let groups: Vec<GroupPlan> = plan.groups.iter().map(group).collect();
-            self.optimizer = optimizer_of(&self.runner, 0, rule, &groups)?;
+            self.optimizer = optimizer_of(&self.runner, 0, rule, &groups, false)?;
         }
         Ok(())
     }
@@ -59,7 +61,9 @@ impl Job {
     /// # Errors
     /// libtorch refuses, which it has no reason to.
     pub fn into_prepared(self) -> Result<Prepared, TrainError> {
-        let Runner { plan, model, .. } = self.runner;
+        let Job { runner: Runner { plan, model, .. }, others, .. } = self;
+        // they hold on to the model
+        drop(others);
         for (entry, planned) in model.store.entries().iter().zip(&plan.model.tensors) {
             if planned.trainable {
                 clear_grad(&entry.tensor)?;
@@ -67,7 +71,8 @@ impl Job {
             }
         }
         let plan = std::sync::Arc::unwrap_or_clone(plan);
-        Ok(Prepared { plan, model })
+        let lent = || TrainError::State("the model is in use".into());
+        Ok(Prepared { plan, model: Rc::into_inner(model).ok_or_else(lent)? })
     }
 }
 
@@ -89,7 +94,8 @@ impl Runner {
         };
         let start = Start::Behind(parts, flow);
         let values = batch.values.as_ref().map(tch::Tensor::shallow_clone);
-        Ok(Batch { start, labels: batch.labels.clone(), values, indices: batch.indices.clone() })
+        let (labels, more, indices) = (batch.labels.clone(), batch.more.clone(), batch.indices.clone());
+        Ok(Batch { start, labels, more, values, indices })
     }
 }
 

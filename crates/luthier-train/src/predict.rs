@@ -73,7 +73,8 @@ impl Runner {
 
     /// Probability of each class, row by row.
     fn probabilities(&self, outputs: &Tensor) -> Result<Vec<Vec<f32>>, TrainError> {
-        answer::rows(&self.objective.probabilities(outputs)?)
+        let first = self.objective.first_outputs(outputs)?;
+        answer::rows(&self.objective.first().probabilities(&first)?)
     }
 
     /// Probabilities for texts. One that has no token, because it is empty, has no answer.

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use luthier_data::Chain;
-use luthier_model::{Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
+use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
 use luthier_plan::{
-    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve,
+    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, TablePlan,
+    resolve, streams,
 };
 use luthier_recipe::{Arch, Lora, Precision, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
 use crate::prefix::plan_prefixes;
-use crate::samples::data_plan;
+use crate::samples::{data_plan, tasks};
 use crate::{TrainError, outputs, texts};
 
 /// A plan and the model that was planned, its weights loaded.
@@ -26,37 +27,134 @@ pub struct Prepared {
 /// Looks at the data and the weights and decides everything. `base` is the folder that relative paths start from.
 pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, TrainError> {
     let place = parse_device(device)?;
+    if recipe.task == Task::MultiTask || !recipe.streams.is_empty() {
+        return several(recipe, base, device, place);
+    }
     let (data, table, mut notes) = data_plan(recipe, base)?;
     let wanted = wanted(&data, table.as_ref());
-    let (model, plan, more) = model_plan(recipe, base, wanted, table.as_ref(), place)?;
+    let (model, plan, more) = model_plan(recipe, base, wanted, &[], table.as_ref(), place)?;
     notes.extend(more);
     notes.extend(outputs::check(recipe, wanted, model.outputs(), &model.head)?);
     let text = match recipe.task {
-        Task::ImageClassification | Task::Classification | Task::Regression => None,
+        Task::ImageClassification | Task::MultiTask | Task::Classification | Task::Regression => None,
         Task::TextClassification => {
             let (text, more) = texts::text_plan(recipe, base, &data.splits, &data.classes, &model)?;
             notes.extend(more);
             Some(text)
         }
     };
-    let machine = Machine {
-        device: device.into(),
-        precision: precision(recipe.train.precision, recipe.model.arch, place),
-        memory_format: if table.is_some() { "contiguous" } else { "channels_last" }.into(),
-    };
-    let base = base.canonicalize().unwrap_or_else(|_| base.to_path_buf());
-    let mut plan = resolve(recipe, &base.to_string_lossy(), data, text, plan, machine)?;
+    let machine = machine(recipe, device, place, table.is_some());
+    let mut plan = resolve(recipe, &whole(base), data, text, plan, machine)?;
     plan.table = table;
     plan.notes.splice(0..0, notes);
     plan_prefixes(&mut plan, &model)?;
     Ok(Prepared { plan, model })
 }
 
+fn machine(recipe: &Recipe, device: &str, place: Device, rows: bool) -> Machine {
+    Machine {
+        device: device.into(),
+        precision: precision(recipe.train.precision, recipe.model.arch, place),
+        memory_format: if rows { "contiguous" } else { "channels_last" }.into(),
+    }
+}
+
+fn whole(base: &Path) -> String {
+    base.canonicalize().unwrap_or_else(|_| base.to_path_buf()).to_string_lossy().into_owned()
+}
+
+/// A model that learns several things, from several streams or from one.
+fn several(recipe: &Recipe, base: &Path, device: &str, place: Device) -> Result<Prepared, TrainError> {
+    let owns: Vec<Recipe> = (0..recipe.streams.len().max(1)).map(|at| recipe.of_stream(at)).collect();
+    let (mut data, mut notes) = (Vec::new(), Vec::new());
+    for (at, own) in owns.iter().enumerate() {
+        let found = data_plan(own, base).and_then(|(mut found, table, notes)| {
+            if table.is_some() {
+                return Err(PlanError::at("streams", "streams of tables are not trained yet").into());
+            }
+            if recipe.task == Task::MultiTask {
+                tasks::add(recipe, at, base, &mut found)?;
+            }
+            Ok((found, notes))
+        });
+        let (found, own_notes) = found.map_err(|error| within(recipe, at, error))?;
+        data.push(found);
+        notes.push(own_notes);
+    }
+    let heads = if recipe.task == Task::MultiTask {
+        tasks::unite(recipe, &mut data)?
+    } else {
+        for other in data.get(1..).unwrap_or_default() {
+            if other.classes != data[0].classes {
+                let what = "two streams have other classes".to_owned();
+                let help = "give each a head of its own: `task = \"multi-task\"` and `model.heads`";
+                return Err(PlanError::at("streams", what).help(help).into());
+            }
+        }
+        Vec::new()
+    };
+    let outputs = heads.iter().map(|(_, classes)| classes).sum::<u64>().max(data[0].classes.len() as u64);
+    let (model, planned, more) = model_plan(recipe, base, outputs, &heads, None, place)?;
+    if recipe.task == Task::TextClassification {
+        return Err(PlanError::at("streams", "streams of texts are not trained yet").into());
+    }
+    notes[0].extend(more);
+    let mut plans = Vec::new();
+    for (at, (own, data)) in owns.iter().zip(data).enumerate() {
+        let mut planned = planned.clone();
+        let stream = recipe.streams.get(at);
+        if let Some(stream) = stream {
+            let key = format!("streams[{at}].train");
+            streams::narrow(&mut planned.tensors, &stream.train, &key)?;
+        }
+        let machine = machine(recipe, device, place, false);
+        let plan = resolve(own, &whole(base), data, None, planned, machine);
+        let mut plan = plan.map_err(|error| within(recipe, at, error.into()))?;
+        plan.stream = stream.map(|stream| stream.name.clone()).unwrap_or_default();
+        plan.notes.splice(0..0, std::mem::take(&mut notes[at]));
+        plans.push(plan);
+    }
+    if plans.len() > 1 {
+        streams::interleave(&mut plans)?;
+        // one prefix is kept for one order of samples
+        plans.iter_mut().for_each(|plan| plan.recipe.train.prefix_cache.enabled = false);
+    }
+    let mut plan = plans.remove(0);
+    for other in &mut plans {
+        other.recipe.streams.clear();
+        other.model.load = None;
+    }
+    plan.streams = plans;
+    plan_prefixes(&mut plan, &model)?;
+    Ok(Prepared { plan, model })
+}
+
+/// An error of a stream's plan, at the stream's own keys.
+fn within(recipe: &Recipe, at: usize, error: TrainError) -> TrainError {
+    let Some(stream) = recipe.streams.get(at) else { return error };
+    match error {
+        TrainError::Plan(error) => {
+            let own = match error.key.split(['.', '[']).next() {
+                Some("data") => stream.data.is_some(),
+                Some("optim") => stream.optim.is_some(),
+                Some("schedule") => stream.schedule.is_some(),
+                _ => false,
+            };
+            let key = if own { format!("streams[{at}].{}", error.key) } else { error.key };
+            PlanError { key, what: format!("stream `{}`: {}", stream.name, error.what), help: error.help }
+                .into()
+        }
+        other => other,
+    }
+}
+
 /// The model of a plan, weights random, parts frozen as planned.
 pub(crate) fn bare_model(plan: &Plan, device: Device) -> Result<Model, TrainError> {
-    let wanted = wanted(&plan.data, plan.table.as_ref());
-    let input = input(&plan.recipe, plan.table.as_ref())?;
+    let (heads, table) = (&plan.model.heads, plan.table.as_ref());
+    let wanted = planned_outputs(plan);
+    let input = input(&plan.recipe, table)?;
     let spec = Spec::of(&plan.recipe.model, wanted, plan.model.config.clone(), input);
+    let spec = Spec { heads: head_specs(&plan.recipe, heads), ..spec };
     let mut model = Model::build(&spec, plan.recipe.seed, device)?;
     if let Some(lora) = &plan.model.lora {
         model.add_lora(lora, plan.recipe.seed)?;
@@ -84,15 +182,35 @@ pub fn planned_model(plan: &Plan, start: bool) -> Result<Model, TrainError> {
     let device = parse_device(&plan.device)?;
     if start {
         let (base, table) = (Path::new(&plan.base), plan.table.as_ref());
-        return Ok(model_plan(&plan.recipe, base, wanted(&plan.data, table), table, device)?.0);
+        let heads = &plan.model.heads;
+        return Ok(model_plan(&plan.recipe, base, planned_outputs(plan), heads, table, device)?.0);
     }
     bare_model(plan, device)
+}
+
+/// Numbers that a planned model gives.
+fn planned_outputs(plan: &Plan) -> u64 {
+    match plan.model.heads.as_slice() {
+        [] => wanted(&plan.data, plan.table.as_ref()),
+        heads => heads.iter().map(|(_, classes)| classes).sum(),
+    }
+}
+
+/// Several heads as they are built.
+fn head_specs(recipe: &Recipe, heads: &[(String, u64)]) -> Vec<HeadSpec> {
+    let spec = |(name, classes): &(String, u64)| HeadSpec {
+        name: name.clone(),
+        classes: i64::try_from(*classes).unwrap_or(i64::MAX),
+        hidden: recipe.model.heads.get(name).map(|head| head.hidden.clone()).unwrap_or_default(),
+    };
+    heads.iter().map(spec).collect()
 }
 
 fn model_plan(
     recipe: &Recipe,
     base: &Path,
     wanted: u64,
+    heads: &[(String, u64)],
     table: Option<&TablePlan>,
     device: Device,
 ) -> Result<(Model, ModelPlan, Vec<String>), TrainError> {
@@ -107,7 +225,8 @@ fn model_plan(
         config = config_of_weights(asked.arch, config, weights);
     }
     let spec = Spec::of(asked, wanted, config, input(recipe, table)?);
-    let mut model = match Model::build(&spec, recipe.seed, device) {
+    let spec = Spec { heads: head_specs(recipe, heads), ..spec };
+    let model = match Model::build(&spec, recipe.seed, device) {
         // a layer that does not fit is told where the recipe lists it
         Err(ModelError::Pattern(error)) => return Err(error.into()),
         built => built?,
@@ -137,6 +256,7 @@ fn model_plan(
         load,
         config: model.config(),
         lora,
+        heads: heads.to_vec(),
         parts: model.parts().iter().map(|part| part.name.clone()).collect(),
         tensors: model.tensor_plans(),
     };
@@ -157,7 +277,7 @@ fn adapted(
     // without weights all is random, and only a head that has learned something is of use
     let mut fresh = match load.as_ref() {
         Some(load) => load.head.iter().chain(&load.missing).cloned().collect(),
-        None => vec![format!("{}.weight", model.head)],
+        None => model.head_layers().iter().map(|head| format!("{head}.weight")).collect(),
     };
     if let Some(file) = &file {
         let replaced = file.replaces(model);

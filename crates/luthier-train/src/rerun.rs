@@ -1,6 +1,6 @@
 //! The forward pass of an update once more: from the same samples and the same random numbers, leaving no trace.
 
-use luthier_model::{Flow, Model};
+use luthier_model::Model;
 use luthier_plan::watch::Rise;
 use luthier_plan::{Position, ResolvedPrecision, Role, Spike};
 use luthier_torch::{autocast, manual_seed};
@@ -9,6 +9,7 @@ use tch::Tensor;
 use crate::TrainError;
 use crate::feed::{Batch, Start, Update};
 use crate::job::Job;
+use crate::objective::Score;
 use crate::optim::all_finite;
 use crate::step::mix;
 
@@ -22,21 +23,21 @@ impl Job {
         &mut self,
         update: &Update,
         number: u64,
-        denominator: f64,
         loss: f64,
         rise: Rise,
     ) -> Result<Spike, TrainError> {
         let kept = Buffers::keep(&self.runner.model)?;
-        let (mut sum, mut samples) = (0.0, Vec::new());
+        let mut scores = vec![Score::default(); self.runner.objective.len()];
+        let mut samples = Vec::new();
         for (part, batch) in update.batches.iter().enumerate() {
             let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
             // with a graph, as the first time: without one, some operations take another way
             let logits = self.runner.forward(batch, true)?.f_detach()?;
-            let labels = batch.truth(self.runner.device)?;
-            sum += self.runner.objective.sum(&logits, &labels)?.f_double_value(&[])?;
+            for (score, own) in scores.iter_mut().zip(self.runner.objective.score(&logits, batch)?) {
+                score.add(own);
+            }
             for row in 0..batch.labels.len() {
-                let (one, label) = (logits.f_narrow(0, row as i64, 1)?, labels.f_narrow(0, row as i64, 1)?);
-                let own = self.runner.objective.sum(&one, &label)?.f_double_value(&[])?;
+                let own = self.runner.objective.of_row(&logits, batch, row)?;
                 if own.is_finite() {
                     samples.push((self.runner.feed.place_of(batch, row), own));
                 }
@@ -46,7 +47,7 @@ impl Job {
         samples.sort_by(|a, b| b.1.total_cmp(&a.1));
         samples.truncate(NAMED);
         let at = Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 };
-        Ok(Spike { at, loss, median: rise.median, again: sum / denominator, samples })
+        Ok(Spike { at, loss, median: rise.median, again: self.runner.objective.mean(&scores), samples })
     }
 
     /// Name of the first part of the network whose output is not finite, for batch `part` of update `number`; `None`
@@ -70,9 +71,7 @@ impl Job {
 fn walk(model: &Model, batch: &Batch) -> Result<Option<String>, TrainError> {
     let (first, mut flow) = match &batch.start {
         Start::Input(input) => (0, model.begin(input)?),
-        Start::Behind(parts, flow) => {
-            (*parts, Flow { hidden: flow.hidden.shallow_clone(), layout: flow.layout.clone() })
-        }
+        Start::Behind(parts, flow) => (*parts, flow.with(flow.hidden.shallow_clone())),
     };
     for (index, part) in model.parts().iter().enumerate().skip(first) {
         flow = model.run(index..index + 1, flow, true)?;

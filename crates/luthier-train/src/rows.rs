@@ -140,7 +140,7 @@ pub(crate) fn first_options(data: &Data, task: Task) -> Result<GridOptions, Trai
         DataFormat::Csv => TableFormat::Csv,
         DataFormat::Jsonl => TableFormat::Jsonl,
         DataFormat::Parquet => TableFormat::Parquet,
-        DataFormat::ImageFolder => {
+        DataFormat::ImageFolder | DataFormat::Scenes => {
             return Err(PlanError::at("data.format", "a folder of pictures is no table").into());
         }
     };

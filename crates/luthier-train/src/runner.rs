@@ -1,6 +1,7 @@
 //! A model with the data that a plan gives it: what training, evaluation and prediction share.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use luthier_model::{Flow, Input, Model};
@@ -11,20 +12,22 @@ use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
 use crate::feed::{Batch, Feed, Start};
-use crate::loss::Objective;
+use crate::objective::Objective;
 
 /// A model with the data that a plan gives it.
 pub struct Runner {
     /// What was decided
     pub plan: Arc<Plan>,
-    /// The model
-    pub model: Model,
+    /// The model, which several streams share
+    pub model: Rc<Model>,
     /// What is minimised
     pub objective: Objective,
     /// Where batches come from
     pub feed: Feed,
     /// Device of the model
     pub device: Device,
+    /// The heads that are trained, where others are not
+    heads: Option<Arc<[usize]>>,
     /// Folder for activations that memory has no room for
     pub cache: PathBuf,
 }
@@ -32,19 +35,30 @@ pub struct Runner {
 impl Runner {
     /// A runner for a plan and the model that was planned.
     pub fn new(plan: Plan, model: Model) -> Result<Self, TrainError> {
+        Runner::over(plan, Rc::new(model))
+    }
+
+    /// A runner for the plan of one of several streams.
+    pub(crate) fn over(plan: Plan, model: Rc<Model>) -> Result<Self, TrainError> {
         let device = model.device;
-        let (classes, outputs) = (plan.data.classes.len(), model.outputs());
-        let objective = Objective::new(&plan.recipe.loss, &plan.class_weights, classes, outputs, device);
+        let objective = Objective::new(&plan, model.outputs(), device);
         let feed = Feed::new(&plan, device)?;
+        let indices = plan.data.tasks.iter().map(|task| task.index);
+        let heads = (plan.data.tasks.len() < model.heads.len()).then(|| indices.collect());
         let cache = crate::prefix::folder();
-        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, cache })
+        Ok(Runner { plan: Arc::new(plan), model, objective, feed, device, heads, cache })
     }
 
     /// A runner for a plan, with weights that match the model to the last tensor: a checkpoint's.
     pub fn with_weights(plan: Plan, weights: &Weights, device: Device) -> Result<Self, TrainError> {
-        let mut model = crate::prepare::bare_model(&plan, device)?;
+        let model = crate::prepare::bare_model(&plan, device)?;
         model.load_strict(weights)?;
         Runner::new(plan, model)
+    }
+
+    /// Name of a stream beside the first; empty for the first, or the only one.
+    pub(crate) fn beside(&self) -> String {
+        if self.plan.streams.is_empty() { self.plan.stream.clone() } else { String::new() }
     }
 
     /// Logits in fp32 for a batch, from where it starts.
@@ -52,7 +66,7 @@ impl Runner {
         let logits = match &batch.start {
             Start::Input(input) => self.forward_input(input, train)?,
             Start::Behind(parts, flow) => self.autocast(|| {
-                let flow = Flow { hidden: flow.hidden.shallow_clone(), layout: flow.layout.clone() };
+                let flow = Flow { heads: self.heads.clone(), ..flow.with(flow.hidden.shallow_clone()) };
                 let end = self.model.parts().len();
                 Ok(self.model.run(*parts..end, flow, train)?.hidden)
             })?,
@@ -64,7 +78,10 @@ impl Runner {
 
     /// Logits in fp32 for inputs, through the whole network.
     pub fn forward_input(&self, input: &Input, train: bool) -> Result<Tensor, TrainError> {
-        self.autocast(|| Ok(self.model.forward(input, train)?))
+        self.autocast(|| {
+            let flow = Flow { heads: self.heads.clone(), ..self.model.begin(input)? };
+            Ok(self.model.run(0..self.model.parts().len(), flow, train)?.hidden)
+        })
     }
 
     fn autocast(&self, run: impl FnOnce() -> Result<Tensor, TrainError>) -> Result<Tensor, TrainError> {

@@ -6,20 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use luthier_plan::{
-    EvalEnd, Event, Listener, MonitorPoint, Outcome, Plan, Position, RunEnd, Spike, Wish, watch,
+    EvalEnd, Event, Listener, MonitorPoint, Outcome, Plan, Position, RunEnd, Spike, StepEnd, Wish, watch,
 };
-use luthier_recipe::{Every, Metric, OnDivergence};
+use luthier_recipe::{Every, Interleave, Metric, OnDivergence};
 
 use crate::diverged::explained;
 use crate::job::Job;
+use crate::objective::Score;
 use crate::state::{Best, Sums};
 use crate::step::Step;
+use crate::streams::{Added, Supply, add_all, skipped};
 use crate::{Checkpoint, State, TrainError, checkpoint};
 
 /// A run under way.
 pub struct Session<'a> {
-    job: Job,
-    state: State,
+    pub(crate) job: Job,
+    pub(crate) state: State,
+    /// Updates of the streams beside the first
+    pub(crate) supplies: Vec<Supply>,
     checkpoints: PathBuf,
     listeners: &'a mut [Box<dyn Listener>],
     stop: &'a AtomicBool,
@@ -38,9 +42,20 @@ impl<'a> Session<'a> {
         listeners: &'a mut [Box<dyn Listener>],
         stop: &'a AtomicBool,
     ) -> Result<Self, TrainError> {
-        let state = State::default();
+        let state = State::with_streams(job.others.len());
+        let supplies = job.others.iter().map(|_| Supply::default()).collect();
         let (checkpoints, began) = (checkpoints.to_path_buf(), Instant::now());
-        Ok(Session { job, state, checkpoints, listeners, stop, wish: Wish::Continue, began, saves: true })
+        Ok(Session {
+            job,
+            state,
+            supplies,
+            checkpoints,
+            listeners,
+            stop,
+            wish: Wish::Continue,
+            began,
+            saves: true,
+        })
     }
 
     /// The same run without a checkpoint: nothing is written, and nothing can be resumed.
@@ -129,12 +144,14 @@ impl<'a> Session<'a> {
     /// One epoch, or what is left of it. False when the run was asked to stop.
     fn epoch(&mut self, plan: &Plan) -> Result<bool, TrainError> {
         self.tell(&Event::EpochBegin { at: self.at(), updates: plan.length.updates_per_epoch })?;
-        let mut batches = self.job.runner.feed.train(self.state.epoch, self.state.batch)?;
+        let mut supply = Supply::default();
+        let last = (self.state.epoch + 1) * plan.length.updates_per_epoch;
         let mut mark = Instant::now();
-        while let Some(update) = batches.next_update(plan.recipe.train.grad_accum)? {
-            for (path, why) in &update.skipped {
-                let (path, why) = (path.clone(), why.clone());
-                self.tell(&Event::SampleSkipped { at: self.at(), path, why })?;
+        while self.state.update < last {
+            let (pass, batch) = (&mut self.state.pass, &mut self.state.batch);
+            let Some(update) = supply.next(&self.job, pass, batch)? else { break };
+            for event in skipped(&update, self.at()) {
+                self.tell(&event)?;
             }
             if update.batches.is_empty() {
                 return Err(TrainError::Unreadable(self.state.update + 1));
@@ -143,7 +160,17 @@ impl<'a> Session<'a> {
             // a curve that depends on metrics is not planned
             let scale = plan.stages.get(self.job.stage()).map_or(1.0, |stage| stage.lr_scale);
             let factor = planned.unwrap_or(self.state.plateau.factor * scale);
-            let step = self.job.step(&update, self.state.update, factor, &self.state.watch);
+            let mut added = Vec::new();
+            let (number, summed) = (self.state.update, plan.recipe.train.interleave == Interleave::Sum);
+            let mut others = std::mem::take(&mut self.job.others);
+            let (supplies, states, watch) = (&mut self.supplies, &mut self.state.streams, &self.state.watch);
+            let step = self.job.step(&update, number, factor, watch, &mut || {
+                if summed {
+                    added = add_all(&mut others, supplies, states)?;
+                }
+                Ok(!added.is_empty())
+            });
+            self.job.others = others;
             let mut step = step.map_err(|error| explained(error, &self.state))?;
             self.state.update += 1;
             self.state.batch += update.taken;
@@ -154,6 +181,13 @@ impl<'a> Session<'a> {
             mark = Instant::now();
             self.state.sums.add(&step);
             self.told(plan, step)?;
+            for Added { step, update } in added {
+                for event in skipped(&update, self.at()) {
+                    self.tell(&event)?;
+                }
+                self.tell(&Event::StepEnd(StepEnd { at: self.at(), ..step.end }))?;
+            }
+            self.take_turns(plan)?;
             if due(plan.recipe.eval.every, self.state.update) {
                 self.look(plan)?;
                 mark = Instant::now();
@@ -197,10 +231,12 @@ impl<'a> Session<'a> {
     fn end_epoch(&mut self, plan: &Plan) -> Result<(), TrainError> {
         let sums = std::mem::take(&mut self.state.sums);
         let last = Position { epochs: (self.state.epoch + 1) as f64, ..self.at() };
-        (self.state.epoch, self.state.batch) = (self.state.epoch + 1, 0);
-        let loss = sums.loss / sums.denominator;
-        let accuracy = (!plan.data.classes.is_empty()).then(|| sums.correct as f64 / sums.count as f64);
-        self.tell(&Event::EpochEnd { at: last, loss, accuracy, seconds: sums.seconds })?;
+        let rest = self.state.batch > 0 || plan.streams.is_empty();
+        self.state.epoch += 1;
+        (self.state.pass, self.state.batch) = (self.state.pass + u64::from(rest), 0);
+        let told = sums.told(&self.job, last);
+        self.tell(&told)?;
+        self.end_streams(last)?;
         let over = self.state.epoch == plan.length.epochs;
         let due = due_epoch(plan.recipe.eval.every, self.state.epoch);
         if due && plan.recipe.eval.batches.is_some() {
@@ -237,7 +273,28 @@ impl<'a> Session<'a> {
         let batches = self.job.runner.feed.batches_of(split);
         self.tell(&Event::EvalBegin { at, split: split.into(), batches })?;
         let result = self.job.evaluate(split)?;
-        self.tell(&Event::EvalEnd(EvalEnd { at, ..result.summary }))
+        self.tell(&Event::EvalEnd(EvalEnd { at, ..result.summary }))?;
+        self.others_on(split)
+    }
+
+    /// Evaluates the other streams on a split, where they have it.
+    fn others_on(&mut self, split: &str) -> Result<(), TrainError> {
+        let at = self.at();
+        for index in 0..self.job.others.len() {
+            let Some(job) =
+                self.job.others.get(index).filter(|job| job.runner.plan.data.split(split).is_some())
+            else {
+                continue;
+            };
+            let result = job.runner.evaluate(split)?;
+            let (plan, end) = (Arc::clone(&job.runner.plan), EvalEnd { at, ..result.summary });
+            if let Some(state) = self.state.streams.get_mut(index).filter(|_| split == "valid") {
+                let (metric, higher) = metric_of(&plan, &end);
+                state.plateau.observe(&plan.recipe.schedule, plan.recipe.optim.lr, metric, higher);
+            }
+            self.tell(&Event::EvalEnd(end))?;
+        }
+        Ok(())
     }
 
     /// Evaluates the validation split, unless these very weights were evaluated already.
@@ -250,17 +307,12 @@ impl<'a> Session<'a> {
         self.tell(&Event::EvalBegin { at, split: "valid".into(), batches })?;
         let result = self.job.evaluate("valid")?;
         let end = EvalEnd { at, ..result.summary };
-        let higher = plan.recipe.eval.metric.higher_is_better();
-        // a figure that a split does not have beats no other
-        let metric = match plan.recipe.eval.metric {
-            Metric::Loss => end.loss,
-            Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
-            Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
-        };
+        let (metric, higher) = metric_of(plan, &end);
         self.state.evaluated = Some(self.state.update);
         self.state.judge(metric, higher, plan.recipe.train.early_stopping.as_ref());
         self.state.plateau.observe(&plan.recipe.schedule, plan.recipe.optim.lr, metric, higher);
-        self.tell(&Event::EvalEnd(end))
+        self.tell(&Event::EvalEnd(end))?;
+        self.others_on("valid")
     }
 
     fn save(&mut self, plan: &Plan) -> Result<(), TrainError> {
@@ -290,7 +342,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn at(&self) -> Position {
+    pub(crate) fn at(&self) -> Position {
         self.state.position(&self.job.runner.plan.length)
     }
 
@@ -298,7 +350,7 @@ impl<'a> Session<'a> {
         self.state.seconds + self.began.elapsed().as_secs_f64()
     }
 
-    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
+    pub(crate) fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
         for listener in self.listeners.iter_mut() {
             if listener.hear(event).map_err(TrainError::Listener)? == Wish::Stop {
                 self.wish = Wish::Stop;
@@ -324,13 +376,26 @@ impl State {
 }
 
 impl Sums {
-    fn add(&mut self, step: &Step) {
-        self.loss += step.loss_sum;
-        self.denominator += step.denominator;
-        self.correct += step.end.correct;
+    pub(crate) fn add(&mut self, step: &Step) {
+        self.heads.resize(step.scores.len(), Score::default());
+        for (sum, own) in self.heads.iter_mut().zip(&step.scores) {
+            sum.add(*own);
+        }
         self.count += step.count;
         self.seconds += step.end.seconds;
     }
+}
+
+/// The number that says which weights are best, and whether more is better. A figure that a split does not have beats no
+/// other.
+fn metric_of(plan: &Plan, end: &EvalEnd) -> (f64, bool) {
+    let metric = plan.recipe.eval.metric;
+    let value = match metric {
+        Metric::Loss => end.loss,
+        Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
+        Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
+    };
+    (value, metric.higher_is_better())
 }
 
 fn due(every: Every, update: u64) -> bool {

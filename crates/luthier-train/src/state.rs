@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use luthier_plan::{Length, Plateau, Position, Watch};
 use serde::{Deserialize, Serialize};
 
+use crate::objective::Score;
+
 /// Where a run stands after an update. Randomness needs no state: it is drawn from (seed, update) and
 /// (seed, epoch, sample).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,7 +15,9 @@ pub struct State {
     pub update: u64,
     /// Epoch that is running, counted from 0
     pub epoch: u64,
-    /// Batches of that epoch that are done
+    /// Pass over the training samples that is running, counted from 0: the epoch, unless another stream is longer
+    pub pass: u64,
+    /// Batches of that pass that are done
     pub batch: u64,
     /// Training samples seen
     pub samples: u64,
@@ -35,6 +39,9 @@ pub struct State {
     /// Update of the last checkpoint with weights that are finite, from before the loss rose far above its start
     #[serde(default)]
     pub good: Option<u64>,
+    /// Where the other streams stand
+    #[serde(default)]
+    pub streams: Vec<StreamState>,
     /// Wall time so far
     pub seconds: f64,
     /// What listeners need to go on
@@ -42,18 +49,33 @@ pub struct State {
 }
 
 /// What the training samples of an epoch have added up to, as they were seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
-    /// Sum of losses
-    pub loss: f64,
-    /// What it is divided by
-    pub denominator: f64,
-    /// Right answers
-    pub correct: u64,
+    /// Of each head
+    pub heads: Vec<Score>,
     /// Samples
     pub count: u64,
     /// Wall time of the updates
     pub seconds: f64,
+}
+
+/// Where a stream stands beside the first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// Its own updates done
+    pub update: u64,
+    /// Pass over its samples that is running, counted from 0
+    pub pass: u64,
+    /// Batches of that pass that are done
+    pub batch: u64,
+    /// Its samples seen
+    pub samples: u64,
+    /// What the running epoch has added up to
+    pub sums: Sums,
+    /// State of its `ReduceLROnPlateau`
+    pub plateau: Plateau,
+    /// The losses of its last updates
+    pub watch: Watch,
 }
 
 /// The best evaluation so far.

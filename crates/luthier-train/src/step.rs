@@ -6,15 +6,14 @@ use luthier_torch::manual_seed;
 use crate::TrainError;
 use crate::feed::{Batch, Update};
 use crate::job::Job;
+use crate::objective::Score;
 
 /// What one update came to. `end.at` and `end.seconds` are filled in by the session.
 pub struct Step {
     /// The event to tell
     pub end: StepEnd,
-    /// Sum of the losses
-    pub loss_sum: f64,
-    /// What it is divided by
-    pub denominator: f64,
+    /// Sums of the losses of each head
+    pub scores: Vec<Score>,
     /// Samples
     pub count: u64,
     /// Every trained tensor, at updates that are looked at
@@ -25,17 +24,21 @@ pub struct Step {
 
 impl Job {
     /// clear → forward → backward (for each batch) → clip → step, at the groups' rates times `factor`. `watch` knows
-    /// the losses before.
+    /// the losses before; `also` may add to the gradients.
     pub(crate) fn step(
         &mut self,
         update: &Update,
         number: u64,
         factor: f64,
         watch: &Watch,
+        also: &mut dyn FnMut() -> Result<bool, TrainError>,
     ) -> Result<Step, TrainError> {
         let mut step = self.gradients(update, number)?;
+        if also()? {
+            self.measure(&mut step, number)?;
+        }
         if let Some(rise) = watch.spike(number + 1, step.end.loss) {
-            step.spike = Some(self.again(update, number, step.denominator, step.end.loss, rise)?);
+            step.spike = Some(self.again(update, number, step.end.loss, rise)?);
         }
         let looked_at = is_looked_at(&self.runner.plan, number + 1);
         let look = looked_at.then(|| self.optimizer.begin_look()).transpose()?;
@@ -52,8 +55,26 @@ impl Job {
     /// # Errors
     /// The loss or a gradient is not finite.
     pub fn gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
-        let denominator: f64 =
-            update.batches.iter().map(|batch| self.runner.objective.denominator(&batch.labels)).sum();
+        self.optimizer.clear_grads()?;
+        let mut step = self.add_gradients(update, number)?;
+        self.measure(&mut step, number)?;
+        Ok(step)
+    }
+
+    /// Takes the gradients' norm.
+    fn measure(&self, step: &mut Step, number: u64) -> Result<(), TrainError> {
+        step.end.grad_norm = self.optimizer.grad_norm()?;
+        if step.end.grad_norm.is_finite() { Ok(()) } else { Err(self.bad_gradient(number)?) }
+    }
+
+    /// forward → backward: adds the gradients of `update` to those that stand on the parameters.
+    pub(crate) fn add_gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
+        let mut denominators = vec![0.0; self.runner.objective.len()];
+        for batch in &update.batches {
+            for (sum, own) in denominators.iter_mut().zip(self.runner.objective.denominators(batch)) {
+                *sum += own;
+            }
+        }
         let count: u64 = update.batches.iter().map(|batch| batch.labels.len() as u64).sum();
         let mut step = Step {
             end: StepEnd {
@@ -66,26 +87,25 @@ impl Job {
                 clipped: false,
                 seconds: 0.0,
                 data_seconds: update.wait.as_secs_f64(),
+                stream: self.runner.beside(),
+                tasks: Vec::new(),
             },
-            loss_sum: 0.0,
-            denominator,
+            scores: vec![Score::default(); denominators.len()],
             count,
             look: None,
             spike: None,
         };
-        self.optimizer.clear_grads()?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
             let _draws = manual_seed(mix(self.runner.plan.recipe.seed, number, part as u64));
-            let (sum, correct) = self.accumulate(batch, denominator, number, part as u64)?;
-            step.loss_sum += sum;
-            step.end.correct += correct;
+            let scores = self.accumulate(batch, &denominators, number, part as u64)?;
+            for (sum, own) in step.scores.iter_mut().zip(scores) {
+                sum.add(own);
+            }
         }
-        step.end.loss = step.loss_sum / denominator;
-        step.end.grad_norm = self.optimizer.grad_norm()?;
-        if !step.end.grad_norm.is_finite() {
-            return Err(self.bad_gradient(number)?);
-        }
+        step.end.loss = self.runner.objective.mean(&step.scores);
+        step.end.correct = step.scores.iter().map(|score| score.right).sum();
+        step.end.tasks = self.runner.objective.told(&step.scores, count);
         Ok(step)
     }
 
@@ -105,23 +125,30 @@ impl Job {
         Ok(())
     }
 
-    /// Forward and backward of one batch: adds its share to the gradients, returns its sum of losses and right answers.
+    /// Forward and backward of one batch: adds its share to the gradients, returns its losses and right answers.
     fn accumulate(
         &mut self,
         batch: &Batch,
-        denominator: f64,
+        denominators: &[f64],
         number: u64,
         part: u64,
-    ) -> Result<(f64, u64), TrainError> {
+    ) -> Result<Vec<Score>, TrainError> {
+        let objective = &self.runner.objective;
         let logits = self.runner.forward(batch, true)?;
-        let labels = batch.truth(self.runner.device)?;
-        let sum = self.runner.objective.sum(&logits, &labels)?;
-        let value = sum.f_double_value(&[])?;
-        if !value.is_finite() {
-            return Err(self.bad_loss(batch, &logits, number, part)?);
+        let sums = objective.sums(&logits, batch)?;
+        let mut scores = Vec::with_capacity(sums.len());
+        for (sum, denominator) in sums.iter().zip(objective.denominators(batch)) {
+            let loss = sum.f_double_value(&[])?;
+            if !loss.is_finite() {
+                return Err(self.bad_loss(batch, &logits, number, part)?);
+            }
+            scores.push(Score { loss, denominator, right: 0 });
         }
-        self.runner.objective.for_gradient(&sum, denominator)?.f_backward()?;
-        Ok((value, self.runner.objective.right(&logits, &labels)?))
+        objective.minimised(&sums, denominators)?.f_backward()?;
+        for (score, right) in scores.iter_mut().zip(objective.right(&logits, batch)?) {
+            score.right = right;
+        }
+        Ok(scores)
     }
 }
 

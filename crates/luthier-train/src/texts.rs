@@ -20,7 +20,7 @@ pub(crate) fn table_options(data: &Data) -> Result<TableOptions, TrainError> {
         DataFormat::Csv => TableFormat::Csv,
         DataFormat::Jsonl => TableFormat::Jsonl,
         DataFormat::Parquet => TableFormat::Parquet,
-        DataFormat::ImageFolder => {
+        DataFormat::ImageFolder | DataFormat::Scenes => {
             return Err(PlanError::at("data.format", "a folder of pictures is no table").into());
         }
     };

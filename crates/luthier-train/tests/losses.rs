@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
 use luthier_recipe::{ClassWeights, Loss, LossInput, Reduction};
-use luthier_train::Objective;
+use luthier_train::HeadLoss;
 use tch::{Device, Kind, Tensor};
 
 const LABELS: [i64; 5] = [0, 3, 1, 1, 2];
@@ -34,7 +34,7 @@ fn sum_over_denominator_is_torchs_mean() {
     for row in rows.as_array().unwrap() {
         let weights = floats(&row["weights"]);
         let label_smoothing = row["smoothing"].as_f64().unwrap();
-        let objective = Objective::new(&cross_entropy(label_smoothing), &weights, 4, 4, Device::Cpu);
+        let objective = HeadLoss::new(&cross_entropy(label_smoothing), &weights, 4, 4, Device::Cpu);
         let logits = logits();
         let mean =
             objective.sum(&logits, &Tensor::from_slice(&LABELS)).unwrap() / objective.denominator(&LABELS);
@@ -50,7 +50,7 @@ fn sum_over_denominator_is_torchs_mean() {
 
 #[test]
 fn shares_of_a_batch_add_up_to_the_whole_with_class_weights() {
-    let objective = Objective::new(&cross_entropy(0.1), &[0.5, 2.0, 1.0, 4.0], 4, 4, Device::Cpu);
+    let objective = HeadLoss::new(&cross_entropy(0.1), &[0.5, 2.0, 1.0, 4.0], 4, 4, Device::Cpu);
     let all = logits();
     let whole = objective.sum(&all, &Tensor::from_slice(&LABELS)).unwrap().double_value(&[]);
     let mut parts = 0.0;
@@ -115,7 +115,7 @@ fn every_loss_is_torchs() {
     for row in rows.as_array().unwrap() {
         let name = row["name"].as_str().unwrap();
         let Case { loss, weights, classes, columns, before, truth } = case(name);
-        let objective = Objective::new(&loss, &weights, classes, columns, Device::Cpu);
+        let objective = HeadLoss::new(&loss, &weights, classes, columns, Device::Cpu);
         let raw = logits().detach().narrow(1, 0, columns).contiguous().set_requires_grad(true);
         let sum = objective.sum(&before(&raw), &truth).unwrap();
         let mean = objective.for_gradient(&sum, objective.denominator(&LABELS)).unwrap();
@@ -134,7 +134,7 @@ fn every_loss_is_torchs() {
 fn probabilities_at_the_end_of_the_logarithm_cost_much_and_not_infinitely_much() {
     for name in ["cross_entropy probabilities", "bce probabilities one-hot"] {
         let Case { loss, classes, columns, truth, .. } = case(name);
-        let objective = Objective::new(&loss, &[], classes, columns, Device::Cpu);
+        let objective = HeadLoss::new(&loss, &[], classes, columns, Device::Cpu);
         for wrong in [0.0, 1.0, -3.0, 7.0] {
             let outputs = Tensor::full([5, 4], wrong, (Kind::Float, Device::Cpu));
             let sum = objective.sum(&outputs, &truth).unwrap().double_value(&[]);
@@ -146,7 +146,7 @@ fn probabilities_at_the_end_of_the_logarithm_cost_much_and_not_infinitely_much()
 #[test]
 fn the_sum_is_not_divided() {
     let loss = Loss::Mse { reduction: Reduction::Sum };
-    let objective = Objective::new(&loss, &[], 4, 4, Device::Cpu);
+    let objective = HeadLoss::new(&loss, &[], 4, 4, Device::Cpu);
     let sum = objective.sum(&logits(), &Tensor::from_slice(&LABELS)).unwrap();
     let whole = objective.for_gradient(&sum, objective.denominator(&LABELS)).unwrap();
     assert_eq!(whole.double_value(&[]), sum.double_value(&[]));
@@ -157,13 +157,13 @@ fn the_sum_is_not_divided() {
 fn one_output_tells_two_classes_apart() {
     let outputs = Tensor::from_slice(&[-2.0f32, 0.2, 0.7, 3.0]).reshape([4, 1]);
     for (name, guesses) in [("bce logits one", [0i64, 1, 1, 1]), ("hinge one", [0, 1, 1, 1])] {
-        let objective = Objective::new(&case(name).loss, &[], 2, 1, Device::Cpu);
+        let objective = HeadLoss::new(&case(name).loss, &[], 2, 1, Device::Cpu);
         assert_eq!(Vec::<i64>::try_from(&objective.guesses(&outputs).unwrap()).unwrap(), guesses, "{name}");
         let p = objective.probabilities(&outputs).unwrap();
         assert_eq!(p.size(), [4, 2]);
         assert!((p.get(1).get(1).double_value(&[]) - 1.0 / (1.0 + (-0.2f64).exp())).abs() < 1e-6);
     }
-    let objective = Objective::new(&Loss::Mse { reduction: Reduction::Mean }, &[], 2, 1, Device::Cpu);
+    let objective = HeadLoss::new(&Loss::Mse { reduction: Reduction::Mean }, &[], 2, 1, Device::Cpu);
     assert_eq!(Vec::<i64>::try_from(&objective.guesses(&outputs).unwrap()).unwrap(), [0, 0, 1, 1]);
     assert_eq!(objective.right(&outputs, &Tensor::from_slice(&[0i64, 1, 1, 1])).unwrap(), 3);
 }

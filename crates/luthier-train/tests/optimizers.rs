@@ -38,6 +38,7 @@ fn optimizer(optim: &Optim, parameter: &Tensor) -> Optimizer {
         &[],
         &[parameter.shallow_clone()],
         MemoryFormat::Contiguous,
+        false,
     )
     .unwrap()
 }

@@ -342,3 +342,29 @@ fn explain_prints_the_page_of_a_rule_and_the_list_of_all() {
     let codes: Vec<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(codes.len() > 40 && codes.contains(&"SCH001") && codes.contains(&"OUT001"), "{list}");
 }
+
+#[test]
+fn a_script_and_a_folder_of_curves_are_judged_without_the_engine() {
+    let folder = here();
+    let script = "import torch\ntorch.manual_seed(0)\nmodel = torch.nn.Linear(2, 1)\n\
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfor x, y in loader:\n    loss = f(model(x), y)\n    \
+loss.backward()\n    optimizer.step()\n";
+    std::fs::write(folder.path().join("train.py"), script).unwrap();
+    let told = call(folder.path(), &["doctor", "train.py"]);
+    let page = text(&told.stdout);
+    assert_eq!(told.status.code(), Some(1), "{page}");
+    assert!(page.contains("LOO301") && page.contains("train.py:8:5"), "{page}");
+    let told = call(folder.path(), &["doctor", "train.py", "--json"]);
+    let verdict: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&verdict["subject"], &verdict["findings"][0]["line"]), (&"script".into(), &8.into()));
+    for flag in ["--prove", "--apply"] {
+        assert_eq!(call(folder.path(), &["doctor", "train.py", flag]).status.code(), Some(2), "{flag}");
+    }
+    assert_eq!(call(folder.path(), &["doctor", "none.py"]).status.code(), Some(2));
+    // an event file that is nothing but noise is told, and is no reason to fall
+    std::fs::create_dir(folder.path().join("logs")).unwrap();
+    std::fs::write(folder.path().join("logs/events.out.tfevents.1.x"), [7; 99]).unwrap();
+    let told = call(folder.path(), &["doctor", "logs"]);
+    assert_eq!(told.status.code(), Some(0));
+    assert!(text(&told.stdout).contains("garbled at its record 1"), "{}", text(&told.stdout));
+}

@@ -18,7 +18,7 @@ pub(super) fn read(
 }
 
 /// Gives every record, or what is wrong with it, with the number of its line. Returns the file's hash.
-pub(super) fn records(
+pub(crate) fn records(
     path: &Path,
     mut each: impl FnMut(u64, Result<&::csv::ByteRecord, RowFault>) -> Result<(), TableError>,
 ) -> Result<u128, TableError> {

@@ -22,6 +22,8 @@ pub use duplicates::{DuplicateTexts, SharedTexts, SplitRows, duplicate_texts};
 pub use error::{RowFault, TableError};
 pub use grid::{Cells, Features, Grid, GridColumn, GridOptions, Kind, read_grid};
 
+pub(crate) use csv::records as csv_records;
+
 use collect::Collector;
 
 /// How a table is written.

@@ -1,5 +1,6 @@
 //! What rules may look at.
 
+mod logs;
 mod probes;
 mod run;
 
@@ -8,6 +9,8 @@ pub use run::*;
 
 use luthier_plan::{Plan, PlanError};
 use luthier_recipe::Loaded;
+
+use crate::script::Script;
 
 /// Everything that is known of a subject. What is not known is `None`, and rules that need it stay silent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +25,8 @@ pub struct Facts<'a> {
     pub probes: Option<&'a ProbeFacts>,
     /// What a run wrote down
     pub run: Option<&'a RunFacts>,
+    /// What a training script in Python says
+    pub script: Option<&'a Script>,
 }
 
 impl Facts<'_> {

@@ -35,6 +35,8 @@ pub struct ProbeFacts {
     pub overfit: Option<FitFacts>,
     /// Where the recipe's own optimizer did not get there and `overfit` is the second opinion: its own fit
     pub overfit_own: Option<FitFacts>,
+    /// The run's own beginning, and the same at a tenth of its rates
+    pub rehearsal: Option<RehearsalFacts>,
     /// The same short fit on a sample, with true and with permuted labels
     pub permuted: Option<PermutedFacts>,
     /// Does the model use its input
@@ -164,6 +166,20 @@ pub struct FitFacts {
     pub samples: u64,
     /// It was fitted with the recipe's own optimizer and rate; otherwise with Adam 1e-3
     pub own: bool,
+}
+
+/// The run's beginning, played again: the same batches, at the planned rates and at a tenth of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RehearsalFacts {
+    /// Loss before each update at the planned rates; `f64::MAX` last where it diverged
+    pub own: Vec<f64>,
+    /// The same at a tenth of the rates
+    pub tenth: Vec<f64>,
+    /// The same at ten times the rates; played only where the loss did not fall
+    #[serde(default)]
+    pub tenfold: Vec<f64>,
+    /// Share of the run's updates that were played
+    pub share: f64,
 }
 
 /// The same short fit with true and with permuted labels.

@@ -14,6 +14,7 @@ mod plan;
 mod probed;
 mod regularization;
 mod schedule;
+mod script;
 mod training;
 mod training_loop;
 
@@ -35,7 +36,8 @@ pub fn all() -> &'static [&'static Rule] {
     &ALL
 }
 
-static ALL: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| [STATIC, probed::PROBED, READ].concat());
+static ALL: LazyLock<Vec<&'static Rule>> =
+    LazyLock::new(|| [STATIC, probed::PROBED, READ, script::SCRIPT].concat());
 
 /// Rules that need the plan alone, in the order a training goes: data, model, optimizer, loop, evaluation.
 static STATIC: &[&Rule] = &[
@@ -49,6 +51,9 @@ static STATIC: &[&Rule] = &[
     &data::sorted::RULE,
     &data::texts_cut::RULE,
     &data::split_overlap::RULE,
+    &data::rows_in_both::RULE,
+    &data::random_eval::RULE,
+    &data::left_out::RULE,
     &labels::imbalance::RULE,
     &labels::few_samples::RULE,
     &output::softmax_one_output::RULE,
@@ -72,6 +77,7 @@ static STATIC: &[&Rule] = &[
     &activation::doubled::RULE,
     &normalization::small_batch::RULE,
     &normalization::pretrained_batch_norm::RULE,
+    &normalization::at_output::RULE,
     &optimizer::lr_pretrained::RULE,
     &optimizer::lr_scratch::RULE,
     &optimizer::eps::RULE,
@@ -79,6 +85,8 @@ static STATIC: &[&Rule] = &[
     &optimizer::decay::RULE,
     &optimizer::too_few_updates::RULE,
     &optimizer::curvature::RULE,
+    &optimizer::trust_on_all::RULE,
+    &optimizer::trust_rate::RULE,
     &schedule::scheduler_unit::RULE,
     &schedule::warmup::RULE,
     &schedule::length::RULE,

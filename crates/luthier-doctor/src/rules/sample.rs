@@ -30,6 +30,8 @@ pub fn run(updates: u64, loss: impl Fn(u64) -> f64) -> Made {
             lr: vec![0.1],
             grad_norm: 1.0,
             clipped: false,
+            stream: String::new(),
+            tasks: Vec::new(),
         })
         .collect();
     facts.metrics.end = Some(EndPoint {
@@ -99,7 +101,7 @@ impl Made {
     pub fn tensor(mut self, name: &str, numbers: impl Fn(u64) -> (f64, f64, f64)) -> Self {
         for look in &mut self.0.monitor {
             let (norm, grad, update) = numbers(look.update);
-            look.tensors.push(TensorPoint { name: name.into(), norm, grad, update });
+            look.tensors.push(TensorPoint { name: name.into(), norm, grad, update, trust: None });
         }
         self
     }
@@ -109,7 +111,13 @@ impl Made {
         for (&(loss, accuracy), epoch) in evals.iter().zip(1..) {
             let (at, right) = (at(EPOCH * epoch), (100.0 * accuracy).round() as u64);
             let train = self.0.metrics.steps.get((EPOCH * epoch) as usize - 1).map_or(0.0, |step| step.loss);
-            self.0.metrics.epochs.push(EpochPoint { at, loss: train, accuracy: Some(accuracy) });
+            self.0.metrics.epochs.push(EpochPoint {
+                at,
+                loss: train,
+                accuracy: Some(accuracy),
+                stream: String::new(),
+                tasks: Vec::new(),
+            });
             let (half, rest) = (right / 2, right - right / 2);
             let confusion = [vec![half, 50 - half.min(50)], vec![50 - rest.min(50), rest]];
             self.0.metrics.evals.push(EvalPoint {
@@ -122,6 +130,8 @@ impl Made {
                 count: 100,
                 estimate: false,
                 confusion: Confusion::from_rows(&confusion),
+                stream: String::new(),
+                tasks: Vec::new(),
             });
         }
         self

@@ -47,7 +47,7 @@ pub fn run(args: &DoctorArgs, device: Option<&str>, voice: &Voice) -> Result<(),
     let mut verdict = {
         let (plan, run, refused) = (subject.plan.as_ref(), subject.run.as_ref(), subject.refused.as_ref());
         let recipe = Some(&subject.loaded);
-        judge(subject.kind, &Facts { recipe, plan, refused, probes: probes.as_ref(), run })
+        judge(subject.kind, &Facts { recipe, plan, refused, probes: probes.as_ref(), run, script: None })
     };
     verdict.unseen.append(&mut subject.unseen);
     if args.prove {

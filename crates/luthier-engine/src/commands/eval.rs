@@ -7,7 +7,7 @@ use luthier_track::{ClassificationReport, classification_report};
 use luthier_train::{Answer, Evaluation};
 use serde_json::json;
 
-use super::rows;
+use super::{eval_probe, rows};
 use crate::opened::{self, Opened};
 
 /// How many of the worst samples are shown.
@@ -27,6 +27,9 @@ pub fn run(args: &EvalArgs, device: Option<&str>, voice: &Voice) -> Result<(), F
             format!("the run has no split `{split}`"),
             format!("it has {}", has.join(", ")),
         ));
+    }
+    if let Some(probe) = args.probe {
+        return eval_probe::told(&opened, &split, probe, voice);
     }
     let evaluation = opened.runner.evaluate(&split).or_subject()?;
     for (path, why) in &evaluation.skipped {

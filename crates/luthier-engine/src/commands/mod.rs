@@ -5,6 +5,7 @@ pub mod compare;
 pub mod doctor;
 mod doctor_probe;
 pub mod eval;
+mod eval_probe;
 pub mod export;
 pub mod predict;
 mod rows;

@@ -7,8 +7,9 @@
 
 use tch::{Kind, Tensor};
 
+use crate::heads::Head;
 use crate::layers::conv::ConvShape;
-use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
+use crate::layers::{BatchNorm2d, Conv2d, Padding};
 use crate::{Builder, Flow, Input, ModelError, Network, Part, watch};
 
 use super::{Options, average, pictures};
@@ -41,7 +42,7 @@ pub(crate) struct EfficientNetLite0 {
     blocks: Vec<Block>,
     last: ConvNorm,
     dropout: f64,
-    fc: Linear,
+    head: Head,
 }
 
 impl EfficientNetLite0 {
@@ -68,14 +69,14 @@ impl EfficientNetLite0 {
         }
         let dropout = options.dropout.unwrap_or(DROPOUT);
         parts.push(Part::new("_conv_head", &["_conv_head", "_bn1"], false));
-        parts.push(Part::layer("_fc", dropout > 0.0));
+        parts.push(Head::part("_fc", &options.heads, dropout > 0.0));
         Ok(Self {
             parts,
             stem,
             blocks,
             last: ConvNorm::new(&mut place, ["_conv_head", "_bn1"], conv(inputs, FEATURES, 1, 1))?,
             dropout,
-            fc: Linear::new(place.at("_fc"), FEATURES, classes)?,
+            head: Head::new(&mut place, "_fc", FEATURES, classes, &options.heads)?,
         })
     }
 }
@@ -98,7 +99,7 @@ impl Network for EfficientNetLite0 {
                 None if index == self.blocks.len() => {
                     average(&watch::seen("relu6", self.last.forward(x, train)?.f_relu6_()?))?
                 }
-                None => self.fc.forward(&x.f_dropout(self.dropout, train)?)?,
+                None => self.head.forward(&x.f_dropout(self.dropout, train)?, flow)?,
             },
         };
         Ok(flow.with(y))

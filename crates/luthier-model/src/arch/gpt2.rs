@@ -109,7 +109,7 @@ impl Network for Gpt2 {
         let Some(at) = part.checked_sub(1) else {
             let layout = self.layout(flow, train)?;
             let hidden = self.embed(&flow.hidden, &layout, train)?;
-            return Ok(Flow { hidden, layout: Some(layout) });
+            return Ok(Flow { hidden, layout: Some(layout), heads: flow.heads.clone() });
         };
         match self.blocks.get(at) {
             Some(block) if at + 1 == self.blocks.len() => self.last(block, flow, train),

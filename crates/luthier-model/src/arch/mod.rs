@@ -4,6 +4,7 @@ use luthier_recipe::{Arch, Pool};
 use tch::Tensor;
 
 use crate::config::{BertConfig, Gpt2Config, NetConfig, VitConfig};
+use crate::heads::HeadSpec;
 use crate::spec::Stack;
 use crate::{Builder, Flow, Input, ModelError, Network, pool};
 
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub pool: Option<Pool>,
     /// Layers of a sequential network
     pub stack: Option<Stack>,
+    /// Several heads instead of one; none for the architecture's own
+    pub heads: Vec<HeadSpec>,
 }
 
 /// Builds the architecture's network at `place`, for `classes` classes.
@@ -39,9 +42,9 @@ pub(crate) fn build(
 ) -> Result<Box<dyn Network>, ModelError> {
     let pool = options.pool.unwrap_or(pool::own(arch));
     Ok(match arch {
-        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes)?),
-        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes)?),
-        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes)?),
+        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes, &options.heads)?),
+        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes, &options.heads)?),
+        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes, &options.heads)?),
         Arch::EfficientnetLite0 => {
             Box::new(efficientnet_lite0::EfficientNetLite0::new(place, classes, options)?)
         }
@@ -64,7 +67,7 @@ pub(crate) fn build(
                 Some(NetConfig::Vit(config)) => config,
                 _ => VitConfig::parse(None)?,
             };
-            Box::new(vit::Vit::new(place, config, classes)?)
+            Box::new(vit::Vit::new(place, config, classes, &options.heads)?)
         }
         Arch::Sequential => {
             let stack = options.stack.as_ref().ok_or(ModelError::NoLayers)?;

@@ -3,8 +3,9 @@
 
 use tch::Tensor;
 
+use crate::heads::{Head, HeadSpec};
 use crate::layers::conv::ConvShape;
-use crate::layers::{BatchNorm2d, Conv2d, Linear, Padding};
+use crate::layers::{BatchNorm2d, Conv2d, Padding};
 use crate::{Builder, Flow, Input, ModelError, Network, Part, watch};
 
 use super::{average, pictures};
@@ -27,11 +28,16 @@ pub(crate) struct ResNet {
     parts: Vec<Part>,
     stem: ConvNorm,
     blocks: Vec<Block>,
-    fc: Linear,
+    head: Head,
 }
 
 impl ResNet {
-    pub(crate) fn new(mut place: Builder<'_>, shape: Shape, classes: i64) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        mut place: Builder<'_>,
+        shape: Shape,
+        classes: i64,
+        heads: &[HeadSpec],
+    ) -> Result<Self, ModelError> {
         let stem = ConvNorm::new(&mut place, ["conv1", "bn1"], [3, 64], 7, 2)?;
         let mut parts = vec![Part::new("stem", &["conv1", "bn1"], false)];
         let mut blocks = Vec::new();
@@ -46,8 +52,8 @@ impl ResNet {
                 parts.push(Part::layer(&format!("layer{stage}.{index}"), false));
             }
         }
-        parts.push(Part::layer("fc", false));
-        Ok(Self { parts, stem, blocks, fc: Linear::new(place.at("fc"), inputs, classes)? })
+        parts.push(Head::part("fc", heads, false));
+        Ok(Self { parts, stem, blocks, head: Head::new(&mut place, "fc", inputs, classes, heads)? })
     }
 }
 
@@ -71,7 +77,7 @@ impl Network for ResNet {
                 // the last block gives what the head reads: 49 times less for whoever keeps it
                 Some(block) if index + 1 == self.blocks.len() => average(&block.forward(x, train)?)?,
                 Some(block) => block.forward(x, train)?,
-                None => self.fc.forward(x)?,
+                None => self.head.forward(x, flow)?,
             },
         };
         Ok(flow.with(y))

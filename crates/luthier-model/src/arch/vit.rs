@@ -7,6 +7,7 @@ use luthier_plan::Role;
 use tch::Tensor;
 
 use crate::config::VitConfig;
+use crate::heads::{Head, HeadSpec};
 use crate::layers::attention::Attention;
 use crate::layers::conv::ConvShape;
 use crate::layers::{Activation, Conv2d, LayerNorm, Linear};
@@ -25,11 +26,16 @@ pub(crate) struct Vit {
     embeddings: Embeddings,
     blocks: Vec<Block>,
     layernorm: LayerNorm,
-    classifier: Linear,
+    head: Head,
 }
 
 impl Vit {
-    pub(crate) fn new(mut place: Builder<'_>, config: VitConfig, classes: i64) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        mut place: Builder<'_>,
+        config: VitConfig,
+        classes: i64,
+        heads: &[HeadSpec],
+    ) -> Result<Self, ModelError> {
         let width = config.hidden_size;
         let noisy = config.hidden_dropout_prob > 0.0;
         let embeddings = Embeddings::new(place.at("vit.embeddings"), &config)?;
@@ -40,7 +46,10 @@ impl Vit {
             parts.push(Part::layer(&name, noisy || config.attention_probs_dropout_prob > 0.0));
             blocks.push(Block::new(place.at(name), &config)?);
         }
-        parts.push(Part::new("head", &["vit.layernorm", "classifier"], false));
+        let mut last = Head::part("classifier", heads, false);
+        last.name = "head".to_owned();
+        last.prefixes.insert(0, "vit.layernorm".to_owned());
+        parts.push(last);
         Ok(Self {
             parts,
             config,
@@ -48,7 +57,11 @@ impl Vit {
             embeddings,
             blocks,
             layernorm: LayerNorm::new(place.at("vit.layernorm"), width, config.layer_norm_eps)?,
-            classifier: Linear::normal(place.at("classifier"), width, classes, config.initializer_range)?,
+            head: if heads.is_empty() {
+                Head::One(Linear::normal(place.at("classifier"), width, classes, config.initializer_range)?)
+            } else {
+                Head::new(&mut place, "classifier", width, classes, heads)?
+            },
         })
     }
 
@@ -83,7 +96,7 @@ impl Network for Vit {
             Some(at) => match self.blocks.get(at) {
                 Some(block) if at + 1 == self.blocks.len() => self.last(block, x, train)?,
                 Some(block) => block.everywhere(x, train)?,
-                None => self.classifier.forward(&self.layernorm.forward(x)?)?,
+                None => self.head.forward(&self.layernorm.forward(x)?, flow)?,
             },
         };
         Ok(flow.with(y))

@@ -5,7 +5,7 @@ use luthier_recipe::{Arch, Lora, LoraTargets, did_you_mean};
 
 use super::{AdapterFile, Site};
 use crate::huggingface::vit;
-use crate::{Model, huggingface_name};
+use crate::{Model, heads, huggingface_name};
 
 const TARGETS: &str = "model.lora.target_modules";
 const SAVED: &str = "model.lora.modules_to_save";
@@ -27,14 +27,14 @@ impl Model {
             self.refuse_frozen(&plan, fresh)?;
             return Ok(plan);
         }
-        let sites = self.sites.all();
+        let (sites, heads) = (self.sites.all(), self.head_layers());
         let (words, all) = match &asked.target_modules {
             Some(LoraTargets::All(_)) => (vec!["all-linear".to_owned()], true),
             Some(LoraTargets::Named(names)) => (names.clone(), false),
             None => (usual(self.arch), false),
         };
         let chosen: Vec<&Site> = if all {
-            sites.iter().filter(|site| site.name != self.head).collect()
+            sites.iter().filter(|site| !heads.contains(&site.name)).collect()
         } else {
             self.named(&sites, &words)?
         };
@@ -43,7 +43,7 @@ impl Model {
             Some(names) => self.saved(names)?,
             // what starts from random weights has to be trained
             None => {
-                let mut layers = if targeted(&self.head) { Vec::new() } else { vec![self.head.clone()] };
+                let mut layers: Vec<String> = heads.into_iter().filter(|head| !targeted(head)).collect();
                 for name in fresh {
                     let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
                     if !targeted(layer) && !layers.iter().any(|known| is_below(name, known)) {
@@ -82,6 +82,11 @@ impl Model {
         };
         self.refuse_frozen(&plan, fresh)?;
         Ok(plan)
+    }
+
+    /// The layers that make logits, with what is hidden before those of several heads.
+    pub fn head_layers(&self) -> Vec<String> {
+        if self.heads.is_empty() { vec![self.head.clone()] } else { heads::prefixes(&self.heads) }
     }
 
     /// The linear layers with these names.
@@ -130,7 +135,8 @@ impl Model {
     /// The linear layers, numbers of blocks left out.
     fn listing(&self, sites: &[Site]) -> String {
         let mut names: Vec<String> = Vec::new();
-        for site in sites.iter().filter(|site| site.name != self.head) {
+        let heads = self.head_layers();
+        for site in sites.iter().filter(|site| !heads.contains(&site.name)) {
             let several = sites.len() > 8;
             let star = |word| if several && usize::from_str_radix(word, 10).is_ok() { "*" } else { word };
             let name = site.name.split('.').map(star).collect::<Vec<_>>().join(".");
@@ -139,8 +145,10 @@ impl Model {
             }
         }
         match names.as_slice() {
-            [] => format!("`{}`, the head, is the only linear layer", self.head),
-            names => format!("linear layers are `{}`, and the head `{}`", names.join("`, `"), self.head),
+            [] => format!("`{}`, the head, is the only linear layer", heads.join("`, `")),
+            names => {
+                format!("linear layers are `{}`, and the head `{}`", names.join("`, `"), heads.join("`, `"))
+            }
         }
     }
 
@@ -167,7 +175,7 @@ impl Model {
                     format!("{SAVED}[{index}]"),
                     format!("`{word}` matches no layer of the model"),
                 )
-                .help(format!("{meant}the head is `{}`", self.head)));
+                .help(format!("{meant}the head is `{}`", self.head_layers().join("`, `"))));
             }
         }
         Ok(layers)

@@ -9,6 +9,7 @@ mod padding;
 mod permuted;
 mod positions;
 mod reduction;
+mod rehearsal;
 mod repeat;
 mod rows;
 mod sentences;
@@ -80,6 +81,7 @@ const ALL: &[Probe] = &[
     probe("sign", 0.05, sign::run),
     probe("reduction", 0.06, reduction::run),
     probe("overfit", 0.30, overfit::run),
+    probe("rehearsal", 0.10, rehearsal::run),
     probe("curvature", 0.12, curvature::run),
     probe("permuted", 0.40, permuted::run),
 ];

@@ -102,6 +102,7 @@ pub(super) fn tensor_gradients(bench: &Bench) -> Result<Vec<TensorPoint>, luthie
             norm: told(norm(&entry.tensor)?),
             grad: told(grad.as_ref().map_or(Ok(0.0), norm)?),
             update: 0.0,
+            trust: None,
         });
     }
     Ok(points)

@@ -146,7 +146,7 @@ impl Horizon {
         order.truncate(self.train);
         splits.push(pick(train, "train", order));
         splits.push(valid);
-        DataPlan { classes: plan.data.classes.clone(), splits }
+        DataPlan { splits, ..plan.data.clone() }
     }
 }
 

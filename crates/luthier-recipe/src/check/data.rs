@@ -7,26 +7,30 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     let data = &recipe.data;
     samples(data, tell);
     match (recipe.task, data.format) {
-        (Task::ImageClassification, DataFormat::ImageFolder) => pictures(data, tell),
-        (Task::TextClassification, DataFormat::ImageFolder) => tell(
+        (Task::ImageClassification | Task::MultiTask, DataFormat::ImageFolder | DataFormat::Scenes) => {
+            pictures(data, tell);
+        }
+        (Task::TextClassification, DataFormat::ImageFolder | DataFormat::Scenes) => tell(
             &["data.format", "task"],
             "texts are not in an image folder".to_string(),
             "`data.format` is one of `tsv`, `csv`, `jsonl`, `parquet` for `text-classification`",
         ),
-        (Task::ImageClassification, _) => tell(
+        (Task::ImageClassification | Task::MultiTask, _) => tell(
             &["data.format", "task"],
             "pictures are not read from a table".to_string(),
-            "`image-classification` wants `format = \"image-folder\"`; for a table of texts the task is \
-             `text-classification`",
+            "pictures are in an `image-folder` or `scenes`; for a table of texts the task is `text-classification`",
         ),
         (Task::TextClassification, _) => texts(data, tell),
-        (Task::Classification | Task::Regression, DataFormat::ImageFolder) => tell(
+        (Task::Classification | Task::Regression, DataFormat::ImageFolder | DataFormat::Scenes) => tell(
             &["data.format", "task"],
             "rows are not in an image folder".to_string(),
             "`data.format` is one of `tsv`, `csv`, `jsonl`, `parquet` for a table; for pictures the task is \
              `image-classification`",
         ),
         (Task::Classification | Task::Regression, _) => super::rows::check(recipe, tell),
+    }
+    if data.attributes.is_some() && !recipe.task.reads_pictures() {
+        out_of_place(&[("data.attributes", true)], "a table", tell);
     }
     if !recipe.task.reads_rows() {
         let given = [

@@ -1,11 +1,13 @@
 //! What the types can't say: values that are impossible together.
 
 mod data;
+mod heads;
 mod layers;
 mod lora;
 mod model;
 mod rows;
 mod stages;
+mod streams;
 mod training;
 
 use crate::Recipe;
@@ -17,11 +19,21 @@ pub(crate) type Tell<'a> = dyn FnMut(&[&str], String, &str) + 'a;
 /// Checks a whole recipe.
 pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
-    data::check(recipe, tell);
     model::check(recipe, tell);
     lora::check(recipe, tell);
-    training::check(recipe, tell);
+    heads::check(recipe, tell);
     stages::check(recipe, tell);
+    if recipe.streams.is_empty() {
+        own(recipe, tell);
+    } else {
+        streams::check(recipe, tell);
+    }
+}
+
+/// What each stream has of its own.
+fn own(recipe: &Recipe, tell: &mut Tell<'_>) {
+    data::check(recipe, tell);
+    training::check(recipe, tell);
 }
 
 /// The run directory is named after the recipe, on any system.

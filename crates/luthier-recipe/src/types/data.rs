@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Scale, Target, Transform, Transforms, limits};
 
 /// Where the samples come from and what is done to them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// How the samples are stored
     #[serde(default)]
@@ -34,6 +34,11 @@ pub struct Data {
     /// Even out the classes
     #[serde(default)]
     pub balance: Balance,
+    /// Further labels of the pictures, for `model.heads`: a CSV file with a column `file`, paths from the CSV's own
+    /// folder, and a column for each attribute, of words or of class numbers from 0
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_any")]
+    #[schemars(length(min = 1), example = &"scenes/attributes.csv")]
+    pub attributes: Option<PathBuf>,
     /// Which columns of a table hold the label and the text, by name or by number, counted from 0
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "label": 0, "text": 1 }))]
@@ -101,6 +106,11 @@ pub struct Data {
 }
 
 impl Data {
+    /// No recipe decodes pictures of no size: it stands for a table that was not given.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.max_megapixels == 0.0
+    }
+
     /// Where the samples are that are trained on, or that are divided: `train` or `path`. A sound recipe has one.
     pub fn source(&self) -> &Path {
         self.train.as_deref().or(self.path.as_deref()).unwrap_or(Path::new(""))
@@ -109,6 +119,24 @@ impl Data {
     /// The recipe key that [`Data::source`] was read from.
     pub fn source_key(&self) -> &'static str {
         if self.path.is_some() { "data.path" } else { "data.train" }
+    }
+
+    /// Rendered scenes are a folder of pictures with attributes: with `train` and `valid` below `path`, unless `split`
+    /// divides it.
+    pub(crate) fn expanded(self) -> Data {
+        let (DataFormat::Scenes, Some(path), None) = (self.format, &self.path, &self.train) else {
+            return self;
+        };
+        let whole = self.split.is_some();
+        let below = |name: &str| Some(path.join(name));
+        Data {
+            format: DataFormat::ImageFolder,
+            train: if whole { Some(path.clone()) } else { below("train") },
+            valid: self.valid.clone().or(if whole { None } else { below("valid") }),
+            attributes: self.attributes.clone().or(below("attributes.csv")),
+            path: None,
+            ..self
+        }
     }
 
     /// The transform chain of the training samples; empty where there is none.
@@ -145,6 +173,8 @@ pub enum DataFormat {
     /// One folder per class, classes in sorted order, as torchvision's `ImageFolder`
     #[default]
     ImageFolder,
+    /// What `luthier data render scenes` has written, below `path`: an image folder with `attributes`
+    Scenes,
     /// A text file with a row a line, columns separated by tabs, nothing quoted
     Tsv,
     /// A text file with comma-separated columns, quoted as RFC 4180 has it

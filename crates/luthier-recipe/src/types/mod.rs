@@ -3,6 +3,7 @@
 
 mod data;
 mod eval;
+mod head;
 mod layers;
 mod limits;
 mod lora;
@@ -11,12 +12,14 @@ mod model;
 mod optim;
 mod schedule;
 mod stage;
+mod stream;
 mod table;
 mod train;
 mod transform;
 
 pub use data::*;
 pub use eval::*;
+pub use head::*;
 pub use layers::*;
 pub use lora::*;
 pub use loss::*;
@@ -24,6 +27,7 @@ pub use model::*;
 pub use optim::*;
 pub use schedule::*;
 pub use stage::*;
+pub use stream::*;
 pub use table::*;
 pub use train::*;
 pub use transform::*;
@@ -43,14 +47,16 @@ pub struct Recipe {
     /// Seed of everything random: initial weights, data order, augmentation, dropout
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// Where the samples come from and what is done to them
+    /// Where the samples come from and what is done to them; the first stream's if not given
+    #[serde(default, skip_serializing_if = "Data::is_absent")]
     pub data: Data,
     /// Architecture and weights
     pub model: Model,
     /// What is minimised
     #[serde(default)]
     pub loss: Loss,
-    /// How weights are updated
+    /// How weights are updated; as in the first stream if not given
+    #[serde(default, skip_serializing_if = "Optim::is_absent")]
     pub optim: Optim,
     /// How the learning rate changes over the run
     #[serde(default)]
@@ -64,6 +70,40 @@ pub struct Recipe {
     #[serde(default)]
     #[schemars(example = serde_json::json!([{ "name": "head", "epochs": 1, "train": ["score.*"] }]))]
     pub stages: Vec<Stage>,
+    /// Streams of samples that the model is trained on in turn
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{ "name": "new" }, { "name": "replay", "train": ["classifier.*"] }]))]
+    pub streams: Vec<Stream>,
+}
+
+impl Recipe {
+    /// The recipe of one stream, as if there were no other; the whole recipe where there are no streams.
+    pub fn of_stream(&self, index: usize) -> Recipe {
+        let Some(stream) = self.streams.get(index) else { return self.clone() };
+        let mut own = self.clone();
+        own.data = stream.data.clone().unwrap_or(own.data);
+        own.optim = stream.optim.clone().unwrap_or(own.optim);
+        own.schedule = stream.schedule.clone().unwrap_or(own.schedule);
+        own.train.batch_size = stream.batch_size.unwrap_or(own.train.batch_size);
+        own.train.clip_grad_norm = stream.clip_grad_norm.or(own.train.clip_grad_norm);
+        own
+    }
+
+    /// With what the first stream gives in place of what the whole run does not.
+    #[must_use]
+    pub(crate) fn settled(mut self) -> Recipe {
+        if let Some(first) = self.streams.first() {
+            let absent = self.data.is_absent();
+            self.data = first.data.clone().filter(|_| absent).unwrap_or(self.data);
+            let absent = self.optim.is_absent();
+            self.optim = first.optim.clone().filter(|_| absent).unwrap_or(self.optim);
+        }
+        self.data = self.data.expanded();
+        for stream in &mut self.streams {
+            stream.data = stream.data.take().map(Data::expanded);
+        }
+        self
+    }
 }
 
 fn default_seed() -> u64 {
@@ -76,6 +116,8 @@ fn default_seed() -> u64 {
 pub enum Task {
     /// One label per picture
     ImageClassification,
+    /// Several labels per picture, one for each of `model.heads`
+    MultiTask,
     /// One label per text
     TextClassification,
     /// One label per row of a table
@@ -88,6 +130,11 @@ impl Task {
     /// Its samples are rows of numbers and words.
     pub fn reads_rows(self) -> bool {
         matches!(self, Task::Classification | Task::Regression)
+    }
+
+    /// Its samples are pictures.
+    pub fn reads_pictures(self) -> bool {
+        matches!(self, Task::ImageClassification | Task::MultiTask)
     }
 }
 

@@ -1,7 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Init, Layer, Lora, OutputAct, limits};
+use indexmap::IndexMap;
+
+use super::{Head, Init, Layer, Lora, OutputAct, limits};
 
 /// Architecture and weights. The head is made to fit the classes of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +16,10 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"resnet18-5c106cde.pth")]
     pub weights: Option<String>,
+    /// The heads of a model that learns several things, by name; their layers are called by these names
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "classifier": {}, "yaw": { "classes": 8, "weight": 0.5 } }))]
+    pub heads: IndexMap<String, Head>,
     /// The layers of a `sequential`, first to last
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = serde_json::json!([{ "linear": 64 }, { "act": "relu" }, { "linear": "classes" }]))]

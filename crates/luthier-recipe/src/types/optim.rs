@@ -12,7 +12,8 @@ pub struct Optim {
     /// Base learning rate
     #[schemars(transform = limits::positive, example = 0.01)]
     pub lr: f64,
-    /// Strength of weight decay: added to the gradient in SGD, Adam and RMSprop, decoupled in AdamW
+    /// Strength of weight decay: added to the gradient in SGD, Adam and RMSprop, decoupled in AdamW, part of what the
+    /// trust ratio measures in LAMB and LARS
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
@@ -30,7 +31,28 @@ pub struct Optim {
     pub groups: Vec<Group>,
 }
 
-/// The update rule; names, defaults and arithmetic are `torch.optim`'s.
+impl Optim {
+    /// No recipe has a rate of 0: it stands for a table that was not given.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.lr == 0.0
+    }
+}
+
+impl Default for Optim {
+    /// None.
+    fn default() -> Self {
+        Optim {
+            rule: Rule::SGD { momentum: 0.0, dampening: 0.0, nesterov: false },
+            lr: 0.0,
+            weight_decay: 0.0,
+            no_decay: Vec::new(),
+            layer_decay: None,
+            groups: Vec::new(),
+        }
+    }
+}
+
+/// The update rule; names, defaults and arithmetic are `torch.optim`'s, of LAMB and LARS their papers'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 #[allow(clippy::upper_case_acronyms)]
@@ -89,6 +111,46 @@ pub enum Rule {
         #[serde(default)]
         centered: bool,
     },
+    /// LAMB (You et al. 2020): Adam's step of every tensor, made as long as a share of the tensor
+    LAMB {
+        /// Decay of the running averages of the gradient and its square
+        #[serde(default = "betas")]
+        #[schemars(transform = limits::each_below_one)]
+        betas: [f64; 2],
+        /// Added to the denominator
+        #[serde(default = "lamb_eps")]
+        #[schemars(transform = limits::positive)]
+        eps: f64,
+        /// Parameters without trust ratio and decay: any of `bias`, `norm`
+        #[serde(default = "bias_and_norm")]
+        #[schemars(example = serde_json::json!([]))]
+        exclude: Vec<NoDecay>,
+    },
+    /// LARS (You et al. 2017): SGD with a rate for every tensor, from the sizes of its values and its gradient
+    LARS {
+        /// Momentum factor
+        #[serde(default = "lars_momentum")]
+        #[schemars(transform = limits::below_one)]
+        momentum: f64,
+        /// Share of a tensor's norm that one update at rate 1 changes
+        #[serde(default = "trust_coefficient")]
+        #[schemars(transform = limits::positive)]
+        trust_coefficient: f64,
+        /// Parameters without trust ratio and decay: any of `bias`, `norm`
+        #[serde(default = "bias_and_norm")]
+        #[schemars(example = serde_json::json!([]))]
+        exclude: Vec<NoDecay>,
+    },
+}
+
+impl Rule {
+    /// The parameters that have neither trust ratio nor decay; `None` where the rule knows no trust ratio.
+    pub fn exclude(&self) -> Option<&[NoDecay]> {
+        match self {
+            Rule::LAMB { exclude, .. } | Rule::LARS { exclude, .. } => Some(exclude),
+            Rule::SGD { .. } | Rule::Adam { .. } | Rule::AdamW { .. } | Rule::RMSprop { .. } => None,
+        }
+    }
 }
 
 fn betas() -> [f64; 2] {
@@ -99,6 +161,18 @@ fn eps() -> f64 {
 }
 fn alpha() -> f64 {
     0.99
+}
+fn lamb_eps() -> f64 {
+    1e-6
+}
+fn lars_momentum() -> f64 {
+    0.9
+}
+fn trust_coefficient() -> f64 {
+    0.001
+}
+fn bias_and_norm() -> Vec<NoDecay> {
+    vec![NoDecay::Bias, NoDecay::Norm]
 }
 
 /// Parameters that are not decayed.

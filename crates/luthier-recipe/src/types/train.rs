@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Every, limits};
+use super::{EpochEnds, Every, Interleave, limits};
 
 /// Length, batch and precision of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,12 @@ pub struct Train {
     /// Where the head reads one token, compute the last block's queries and MLP for that token alone
     #[serde(default = "yes")]
     pub shortcuts: bool,
+    /// How `streams` take turns
+    #[serde(default)]
+    pub interleave: Interleave,
+    /// When an epoch of several `streams` ends
+    #[serde(default)]
+    pub epoch_ends: EpochEnds,
     /// Keep an exponential moving average of the weights, and evaluate and save that
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "decay": 0.999 }))]

@@ -7,8 +7,10 @@ mod stream;
 mod timing;
 
 pub use confusion::Confusion;
-pub use read::{Cut, Metrics, read_metrics, read_monitor};
-pub use record::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint, StagePoint, StepPoint};
+pub use read::{Cut, Metrics, StreamMetrics, read_metrics, read_monitor};
+pub use record::{
+    EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint, StagePoint, StepPoint, TaskPoint,
+};
 pub use stream::MetricsStream;
 pub(crate) use stream::now;
 pub use timing::{Timing, TimingRecord, read_timing};

@@ -20,6 +20,8 @@ pub struct Metrics {
     pub evals: Vec<EvalPoint>,
     /// Ends of epochs
     pub epochs: Vec<EpochPoint>,
+    /// What the streams beside the first did
+    pub streams: Vec<StreamMetrics>,
     /// Beginnings of stages
     pub stages: Vec<StagePoint>,
     /// Samples that were left out while the run went on
@@ -30,6 +32,19 @@ pub struct Metrics {
     pub end: Option<EndPoint>,
     /// The last line was cut off
     pub cut: Option<Cut>,
+}
+
+/// What a stream beside the first did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StreamMetrics {
+    /// Its name
+    pub name: String,
+    /// Its optimizer updates
+    pub steps: Vec<StepPoint>,
+    /// Evaluations of its splits
+    pub evals: Vec<EvalPoint>,
+    /// Ends of epochs
+    pub epochs: Vec<EpochPoint>,
 }
 
 /// A last line that has no end, as a killed process leaves it.
@@ -71,11 +86,22 @@ impl Metrics {
         best
     }
 
+    fn of_stream(&mut self, name: &str) -> &mut StreamMetrics {
+        let at = self.streams.iter().position(|stream| stream.name == name).unwrap_or_else(|| {
+            self.streams.push(StreamMetrics { name: name.to_owned(), ..StreamMetrics::default() });
+            self.streams.len() - 1
+        });
+        &mut self.streams[at]
+    }
+
     fn take(&mut self, record: Record) {
         match record {
-            Record::Step(step) => self.steps.push(step),
-            Record::Eval(eval) => self.evals.push(eval),
-            Record::Epoch(epoch) => self.epochs.push(epoch),
+            Record::Step(step) if step.stream.is_empty() => self.steps.push(step),
+            Record::Eval(eval) if eval.stream.is_empty() => self.evals.push(eval),
+            Record::Epoch(epoch) if epoch.stream.is_empty() => self.epochs.push(epoch),
+            Record::Step(step) => self.of_stream(&step.stream.clone()).steps.push(step),
+            Record::Eval(eval) => self.of_stream(&eval.stream.clone()).evals.push(eval),
+            Record::Epoch(epoch) => self.of_stream(&epoch.stream.clone()).epochs.push(epoch),
             Record::Stage(stage) => self.stages.push(stage),
             Record::Skipped(skipped) => self.skipped.push(skipped),
             Record::Spike(spike) => self.spikes.push(spike),

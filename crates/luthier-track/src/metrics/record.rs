@@ -1,4 +1,4 @@
-use luthier_plan::{Event, Outcome, Position};
+use luthier_plan::{Event, Outcome, Position, TaskScore};
 use serde::{Deserialize, Serialize};
 
 use super::Confusion;
@@ -39,6 +39,8 @@ impl Record {
                 lr: step.lr.clone(),
                 grad_norm: step.grad_norm,
                 clipped: step.clipped,
+                stream: step.stream.clone(),
+                tasks: tasks_of(&step.tasks),
             })),
             Event::EvalEnd(eval) => Some(Record::Eval(EvalPoint {
                 at: eval.at,
@@ -50,9 +52,17 @@ impl Record {
                 count: eval.count,
                 estimate: eval.estimate,
                 confusion: Confusion::from_rows(&eval.confusion),
+                stream: eval.stream.clone(),
+                tasks: tasks_of(&eval.tasks),
             })),
-            Event::EpochEnd { at, loss, accuracy, seconds: _ } => {
-                Some(Record::Epoch(EpochPoint { at: *at, loss: *loss, accuracy: *accuracy }))
+            Event::EpochEnd { at, loss, accuracy, seconds: _, stream, tasks } => {
+                Some(Record::Epoch(EpochPoint {
+                    at: *at,
+                    loss: *loss,
+                    accuracy: *accuracy,
+                    stream: stream.clone(),
+                    tasks: tasks_of(tasks),
+                }))
             }
             Event::StageBegin { at, stage, name, tensors: _ } => {
                 Some(Record::Stage(StagePoint { at: *at, stage: *stage, name: name.clone() }))
@@ -109,6 +119,12 @@ pub struct StepPoint {
     pub grad_norm: f64,
     /// The gradient was scaled down
     pub clipped: bool,
+    /// Name of a stream beside the first
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
+    /// The same for each of several heads
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskPoint>,
 }
 
 /// One evaluation: each sample of the split once.
@@ -136,8 +152,14 @@ pub struct EvalPoint {
     /// A quick look at some of the samples
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimate: bool,
-    /// Which class was taken for which
+    /// Which class was taken for which, of the first of several heads
     pub confusion: Confusion,
+    /// Name of a stream beside the first
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
+    /// The same for each of several heads
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskPoint>,
 }
 
 /// An epoch's training numbers, over its samples as they were seen (augmented, weights moving).
@@ -152,6 +174,31 @@ pub struct EpochPoint {
     /// Share of right answers; none for a regression
     #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// Name of a stream beside the first
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stream: String,
+    /// The same for each of several heads
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskPoint>,
+}
+
+/// How one of several heads does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskPoint {
+    /// Name of the head
+    pub head: String,
+    /// Mean of its own loss
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Share of its right answers
+    #[serde(with = "crate::float")]
+    pub accuracy: f64,
+}
+
+fn tasks_of(tasks: &[TaskScore]) -> Vec<TaskPoint> {
+    let point =
+        |task: &TaskScore| TaskPoint { head: task.head.clone(), loss: task.loss, accuracy: task.accuracy };
+    tasks.iter().map(point).collect()
 }
 
 /// A stage began: other parameters are trained from here on.

@@ -11,6 +11,6 @@ pub fn frame(data: &[u8]) -> Vec<u8> {
 }
 
 /// The checksum of data that itself holds checksums is weak, hence the mask.
-fn masked_crc(data: &[u8]) -> u32 {
+pub(super) fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

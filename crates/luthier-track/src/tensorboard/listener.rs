@@ -18,7 +18,8 @@ const PREFIX: &str = "events.out.tfevents.";
 
 /// Writes what happens as scalars that `tensorboard --logdir` shows: `loss/train`, `grad_norm`, `epoch` and
 /// `lr/<group>` for each update, `accuracy/train` for each epoch, `loss/<split>` and `accuracy/<split>` (or `r2/<split>` and
-/// `mae/<split>`) for each evaluation. Steps are optimizer updates.
+/// `mae/<split>`) for each evaluation; of several heads, each with its name behind; of streams beside the first, with the
+/// stream's name before. Steps are optimizer updates of the first stream.
 #[derive(Debug)]
 pub struct TensorBoard {
     file: AppendFile,
@@ -79,21 +80,33 @@ impl TensorBoard {
     }
 
     fn step(&mut self, step: &StepEnd) -> Result<(), TrackError> {
-        let mut values = vec![
-            value("loss/train", step.loss),
-            value("grad_norm", step.grad_norm),
-            value("epoch", step.at.epochs),
-        ];
-        values.extend(self.lr_tags.iter().zip(&step.lr).map(|(tag, lr)| value(tag, *lr)));
+        let own = |tag: &str| in_stream(&step.stream, tag);
+        let mut values = vec![value(&own("loss/train"), step.loss), value(&own("grad_norm"), step.grad_norm)];
+        if step.stream.is_empty() {
+            values.push(value("epoch", step.at.epochs));
+            values.extend(self.lr_tags.iter().zip(&step.lr).map(|(tag, lr)| value(tag, *lr)));
+        } else {
+            values.extend(
+                step.lr.iter().enumerate().map(|(group, lr)| value(&own(&format!("lr/{group}")), *lr)),
+            );
+        }
+        for task in &step.tasks {
+            values.push(value(&own(&format!("loss/train/{}", task.head)), task.loss));
+        }
         self.scalars(step.at.update, values)
     }
 
     fn eval(&mut self, eval: &EvalEnd) -> Result<(), TrackError> {
         // `loss/train` is the loss of the updates
         let split = if eval.split == "train" { "train-eval" } else { &eval.split };
-        let mut values = vec![value(&format!("loss/{split}"), eval.loss)];
+        let own = |tag: &str| in_stream(&eval.stream, tag);
+        let mut values = vec![value(&own(&format!("loss/{split}")), eval.loss)];
         for (name, figure) in [("accuracy", eval.accuracy), ("r2", eval.r2), ("mae", eval.mae)] {
-            values.extend(figure.map(|figure| value(&format!("{name}/{split}"), figure)));
+            values.extend(figure.map(|figure| value(&own(&format!("{name}/{split}")), figure)));
+        }
+        for task in &eval.tasks {
+            values.push(value(&own(&format!("loss/{split}/{}", task.head)), task.loss));
+            values.push(value(&own(&format!("accuracy/{split}/{}", task.head)), task.accuracy));
         }
         self.scalars(eval.at.update, values)?;
         self.file.flush()
@@ -114,9 +127,15 @@ impl Listener for TensorBoard {
         match event {
             Event::StepEnd(step) => self.step(step)?,
             Event::EvalEnd(eval) => self.eval(eval)?,
-            Event::EpochEnd { at, accuracy, .. } => {
-                if let Some(accuracy) = accuracy {
-                    self.scalars(at.update, vec![value("accuracy/train", *accuracy)])?;
+            Event::EpochEnd { at, accuracy, stream, tasks, .. } => {
+                let own = |tag: &str| in_stream(stream, tag);
+                let all = accuracy.map(|accuracy| value(&own("accuracy/train"), accuracy));
+                let each = tasks
+                    .iter()
+                    .map(|task| value(&own(&format!("accuracy/train/{}", task.head)), task.accuracy));
+                let values: Vec<_> = all.into_iter().chain(each).collect();
+                if !values.is_empty() {
+                    self.scalars(at.update, values)?;
                 }
                 self.file.flush()?;
             }
@@ -136,7 +155,12 @@ impl Listener for TensorBoard {
 }
 
 fn value(tag: &str, value: f64) -> proto::Value {
-    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32) }
+    proto::Value { tag: tag.to_owned(), simple_value: Some(value as f32), tensor: None }
+}
+
+/// The tag of a stream beside the first: `replay/loss/train`.
+fn in_stream(stream: &str, tag: &str) -> String {
+    if stream.is_empty() { tag.to_owned() } else { format!("{stream}/{tag}") }
 }
 
 /// One tag per group: `(all others) · no decay` becomes `lr/all_others_no_decay`, since TensorBoard's pages take

@@ -34,4 +34,19 @@ pub struct Value {
     /// An optional member, so that zero is written too
     #[prost(float, optional, tag = "2")]
     pub simple_value: Option<f32>,
+    /// How TensorFlow 2 writes a number; read, never written
+    #[prost(message, optional, tag = "8")]
+    pub tensor: Option<Tensor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Tensor {
+    #[prost(int32, tag = "1")]
+    pub dtype: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub content: Vec<u8>,
+    #[prost(float, repeated, tag = "5")]
+    pub floats: Vec<f32>,
+    #[prost(double, repeated, tag = "6")]
+    pub doubles: Vec<f64>,
 }

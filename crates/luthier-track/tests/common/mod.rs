@@ -222,6 +222,8 @@ impl Shape {
                 clipped: update % 5 == 0,
                 seconds: 0.31,
                 data_seconds: 0.02,
+                stream: String::new(),
+                tasks: Vec::new(),
             }));
             last = update;
             if loss.is_nan() {
@@ -251,7 +253,14 @@ impl Shape {
         let loss = 0.12 + 0.75 * (1.0 - fit);
         let accuracy = chance + (0.96 - chance) * fit;
         let (accuracy, seconds) = (Some(accuracy), 0.31 * self.updates_per_epoch as f64);
-        events.push(Event::EpochEnd { at, loss, accuracy, seconds });
+        events.push(Event::EpochEnd {
+            at,
+            loss,
+            accuracy,
+            seconds,
+            stream: String::new(),
+            tasks: Vec::new(),
+        });
         if self.valid {
             let confusion = self.confusion(fit);
             let count: u64 = confusion.iter().flatten().sum();
@@ -268,6 +277,8 @@ impl Shape {
                 count,
                 confusion,
                 seconds: 0.8,
+                stream: String::new(),
+                tasks: Vec::new(),
             }));
         }
         let path = format!("checkpoints/update-{update:06}");

@@ -19,8 +19,10 @@ pub struct Batch {
     /// What goes into the network, and where. Of texts, a last sequence may be filler: it has no label, and its logits
     /// are left out
     pub start: Start,
-    /// Class indices; 0 for a regression
+    /// Class indices, of the first of several heads; 0 for a regression
     pub labels: Vec<i64>,
+    /// Class indices of the other heads
+    pub more: Vec<Vec<i64>>,
     /// Targets of a regression, as the model sees them: fp32 [N, targets]
     pub values: Option<Tensor>,
     /// Indices of the samples in their split
@@ -28,11 +30,20 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// What the loss compares the outputs with: labels, int64 [N], or the targets of a regression, fp32 [N, targets].
-    pub fn truth(&self, device: Device) -> Result<Tensor, TrainError> {
+    /// What the loss of a head compares the outputs with: labels, int64 [N], or the targets of a regression, fp32
+    /// [N, targets].
+    pub fn truth(&self, head: usize, device: Device) -> Result<Tensor, TrainError> {
         match &self.values {
             Some(values) => Ok(values.shallow_clone()),
-            None => Ok(Tensor::f_from_slice(&self.labels)?.f_to_device(device)?),
+            None => Ok(Tensor::f_from_slice(self.labels_of(head))?.f_to_device(device)?),
+        }
+    }
+
+    /// Class indices that a head learns.
+    pub fn labels_of(&self, head: usize) -> &[i64] {
+        match head.checked_sub(1) {
+            None => &self.labels,
+            Some(other) => self.more.get(other).map_or(&[], Vec::as_slice),
         }
     }
 }
@@ -70,6 +81,8 @@ pub(crate) fn filler(total: usize, grain: usize) -> usize {
 pub struct Batches {
     source: Source,
     places: Arc<Vec<String>>,
+    /// Labels of every sample for all heads but the first
+    more: Arc<Vec<Vec<i64>>>,
     device: Device,
 }
 
@@ -114,7 +127,7 @@ struct Taken {
 
 impl Batches {
     pub(super) fn pictures(epoch: Epoch, places: Arc<Vec<String>>, device: Device) -> Self {
-        Batches { source: Source::Pictures(epoch), places, device }
+        Batches { source: Source::Pictures(epoch), places, more: Arc::default(), device }
     }
 
     pub(super) fn rows(
@@ -124,7 +137,7 @@ impl Batches {
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
-        Batches { source: Source::Rows { rows, labels, order }, places, device }
+        Batches { source: Source::Rows { rows, labels, order }, places, more: Arc::default(), device }
     }
 
     pub(super) fn texts(
@@ -135,7 +148,12 @@ impl Batches {
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
-        Batches { source: Source::Texts { tokens, grain, labels, order }, places, device }
+        Batches {
+            source: Source::Texts { tokens, grain, labels, order },
+            places,
+            more: Arc::default(),
+            device,
+        }
     }
 
     pub(super) fn kept(
@@ -147,7 +165,17 @@ impl Batches {
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
-        Batches { source: Source::Kept { prefix, view, grain, labels, order }, places, device }
+        Batches {
+            source: Source::Kept { prefix, view, grain, labels, order },
+            places,
+            more: Arc::default(),
+            device,
+        }
+    }
+
+    /// The same, with labels of every sample for all heads but the first.
+    pub(super) fn with_more(self, more: &Arc<Vec<Vec<i64>>>) -> Self {
+        Batches { more: Arc::clone(more), ..self }
     }
 
     /// Up to `parts` batches for one update; `None` at the end of the epoch. A batch whose samples were all unreadable
@@ -161,7 +189,10 @@ impl Batches {
             for (index, why) in taken.skipped {
                 update.skipped.push((self.place_of(index), why));
             }
-            update.batches.extend(taken.batch);
+            update.batches.extend(taken.batch.map(|batch| {
+                let more = self.more.iter().map(|labels| labels_of(labels, &batch.indices)).collect();
+                Batch { more, ..batch }
+            }));
         }
         Ok((update.taken > 0).then_some(update))
     }
@@ -183,7 +214,7 @@ impl Batches {
                 let began = Instant::now();
                 let (x, values) = rows.batch(&indices)?;
                 let (start, labels) = (Start::Input(Input::Rows(x)), labels_of(labels, &indices));
-                let batch = Batch { start, labels, values, indices };
+                let batch = Batch { start, labels, more: Vec::new(), values, indices };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
             Source::Texts { tokens, grain, labels, order } => {
@@ -198,7 +229,7 @@ impl Batches {
                 packed.ids = packed.ids.f_to_device(device)?;
                 let labels = labels_of(labels, &indices);
                 let start = Start::Input(Input::Tokens(packed));
-                let batch = Batch { start, labels, values: None, indices };
+                let batch = Batch { start, labels, more: Vec::new(), values: None, indices };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
             Source::Kept { prefix, view, grain, labels, order } => {
@@ -211,7 +242,7 @@ impl Batches {
                     let flow = prefix.batch(*view, &kept, *grain, device)?;
                     let labels = labels_of(labels, &kept);
                     let start = Start::Behind(prefix.parts, flow);
-                    Some(Batch { start, labels, values: None, indices: kept })
+                    Some(Batch { start, labels, more: Vec::new(), values: None, indices: kept })
                 };
                 let why = || "it could not be read when frozen parts were run".to_string();
                 let skipped = lost.into_iter().map(|index| (index, why())).collect();
@@ -234,6 +265,6 @@ fn decoded(batch: luthier_data::Batch, device: Device) -> Result<Taken, TrainErr
     let shape = [batch.labels.len() as i64, i64::from(batch.height), i64::from(batch.width), 3];
     let input = Input::Pictures(pictures(&batch.pixels, shape)?.f_to_device(device)?);
     let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
-    let batch = Batch { start: Start::Input(input), labels, values: None, indices };
+    let batch = Batch { start: Start::Input(input), labels, more: Vec::new(), values: None, indices };
     Ok(Taken { batch: Some(batch), skipped, wait })
 }

@@ -166,7 +166,9 @@ impl Feed {
                 let places = Arc::clone(&split.places);
                 let labels = Arc::clone(&split.labels);
                 let order = Order::new(order, batch_size, skip);
-                Ok(Batches::kept(Arc::clone(prefix), view, self.grain, order, places, labels, self.device))
+                let (prefix, device) = (Arc::clone(prefix), self.device);
+                let batches = Batches::kept(prefix, view, self.grain, order, places, labels, device);
+                Ok(batches.with_more(&split.more))
             }
             None => split.batches(train, order, epoch, batch_size, skip, self.device),
         }

@@ -19,6 +19,8 @@ pub(crate) struct Split {
     /// Where each sample is, for people
     pub places: Arc<Vec<String>>,
     pub labels: Arc<Vec<i64>>,
+    /// Labels for all heads but the first
+    pub more: Arc<Vec<Vec<i64>>>,
     samples: Samples,
     grain: usize,
 }
@@ -58,12 +60,16 @@ impl Split {
             Samples::Pictures { eval: loader(plan, split, false)?, train }
         };
         let labels = split.samples.iter().map(|sample| i64::from(sample.label)).collect();
+        let heads = plan.data.tasks.len();
+        let of = |head: usize| split.samples.iter().map(|sample| i64::from(sample.labels[head])).collect();
+        let more = (1..heads).map(of).collect();
         let places = (0..split.samples.len()).map(|index| split.place(index)).collect();
         let grain = super::grain(plan);
         Ok(Split {
             name: split.name.clone(),
             places: Arc::new(places),
             labels: Arc::new(labels),
+            more: Arc::new(more),
             samples,
             grain,
         })
@@ -99,22 +105,23 @@ impl Split {
         device: Device,
     ) -> Result<Batches, TrainError> {
         let places = Arc::clone(&self.places);
-        match &self.samples {
+        let batches = match &self.samples {
             Samples::Pictures { eval, train: augmented } => {
                 let loader = augmented.as_ref().filter(|_| train).unwrap_or(eval);
                 let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false };
-                Ok(Batches::pictures(loader.epoch(order, options), places, device))
+                Batches::pictures(loader.epoch(order, options), places, device)
             }
             Samples::Rows(tables, index) => {
                 let order = Order::new(order, batch_size, skip);
-                Ok(Batches::rows(tables.rows(*index)?, order, places, Arc::clone(&self.labels), device))
+                Batches::rows(tables.rows(*index)?, order, places, Arc::clone(&self.labels), device)
             }
             Samples::Texts(_) => {
                 let tokens = self.tokens()?.unwrap_or_default();
                 let order = Order::new(order, batch_size, skip);
-                Ok(Batches::texts(tokens, self.grain, order, places, Arc::clone(&self.labels), device))
+                Batches::texts(tokens, self.grain, order, places, Arc::clone(&self.labels), device)
             }
-        }
+        };
+        Ok(batches.with_more(&self.more))
     }
 }
 

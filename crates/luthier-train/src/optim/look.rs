@@ -29,7 +29,7 @@ impl Optimizer {
         })
     }
 
-    /// To be called after the update; in the order of `plans`.
+    /// To be called after the update, while its gradients are there; in the order of `plans`.
     pub(crate) fn end_look(
         &self,
         begun: Begun,
@@ -42,13 +42,32 @@ impl Optimizer {
         let changes = norms(flats.zip(&begun.before))?;
         let names = self.groups.iter().flat_map(|group| &group.names);
         let numbers = begun.norms.into_iter().zip(begun.grads).zip(changes);
+        let trust = self.trust_ratios()?;
         let mut found: HashMap<&str, TensorPoint> = names
             .zip(numbers)
             .map(|(name, ((norm, grad), update))| {
-                (name.as_str(), TensorPoint { name: name.clone(), norm, grad, update })
+                let trust = trust.get(name.as_str()).copied();
+                (name.as_str(), TensorPoint { name: name.clone(), norm, grad, update, trust })
             })
             .collect();
         Ok(plans.iter().filter_map(|plan| found.remove(plan.name.as_str())).collect())
+    }
+
+    /// The trust ratios of the last update by parameter name, of those that have one.
+    pub fn trust_ratios(&self) -> Result<HashMap<&str, f64>, TrainError> {
+        let mut found = HashMap::new();
+        for group in &self.groups {
+            let Some(ratios) = &group.trust else { continue };
+            // a parameter without a gradient did not move, and has no place among the ratios
+            let grads = group.flat.grads()?;
+            let moved = group.names.iter().zip(&group.adapt).zip(&grads).filter(|(_, grad)| grad.is_some());
+            for (((name, adapt), _), ratio) in moved.zip(together(std::slice::from_ref(ratios))?) {
+                if *adapt {
+                    found.insert(name.as_str(), ratio);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Norm of every parameter's gradient; 0 where there is none.
@@ -103,11 +122,12 @@ fn norms<'a>(flats: impl Iterator<Item = (&'a FlatBuffer, &'a Tensor)>) -> Resul
     together(&found)
 }
 
-/// Scalars, from the device at once.
+/// Numbers, from the device at once.
 fn together(scalars: &[Tensor]) -> Result<Vec<f64>, TrainError> {
     if scalars.is_empty() {
         return Ok(Vec::new());
     }
-    let all = Tensor::f_stack(scalars, 0)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
+    let all =
+        Tensor::f_stack(scalars, 0)?.f_flatten(0, -1)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
     Ok(Vec::<f64>::try_from(&all)?)
 }

@@ -1,12 +1,16 @@
-//! Update rules with `torch.optim`'s names, defaults and arithmetic, as fused kernels over lists of parameters. The
+//! Update rules with `torch.optim`'s names, defaults and arithmetic (LAMB's and LARS's are their papers'), as fused kernels over lists of parameters. The
 //! parameters of a group and each kind of state lie in one flat buffer.
 
 mod look;
 mod rmsprop;
 
+use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{GroupPlan, TensorPlan};
 use luthier_recipe::Rule;
-use luthier_torch::{AdamStep, FlatBuffer, MemoryFormat, SgdStep, fused_adam, fused_sgd, norm, scale};
+use luthier_torch::{
+    AdamStep, FlatBuffer, LambStep, LarsStep, MemoryFormat, SgdStep, fused_adam, fused_lamb, fused_lars,
+    fused_sgd, norm, scale,
+};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
@@ -20,6 +24,10 @@ struct Group {
     weight_decay: f64,
     /// What it remembers: `momentum_buffer`, `exp_avg`, …
     state: Vec<Memory>,
+    /// Which parameters have a trust ratio
+    adapt: Vec<bool>,
+    /// Ratios of the last update, of the parameters that moved
+    trust: Option<Tensor>,
 }
 
 /// One kind of optimizer state, laid out as the parameters.
@@ -40,6 +48,8 @@ impl Memory {
 
 /// What an update works on: parameters that have a gradient, as lists of one length.
 struct Moving {
+    /// Their places in the group
+    places: Vec<usize>,
     values: Vec<Tensor>,
     grads: Vec<Tensor>,
     /// One list per kind of state
@@ -50,9 +60,10 @@ impl Group {
     /// As in `torch.optim`, a parameter that the loss did not depend on is left out.
     fn moving(&self) -> Result<Moving, TrainError> {
         let state = self.state.iter().map(|_| Vec::new()).collect();
-        let mut moving = Moving { values: Vec::new(), grads: Vec::new(), state };
+        let mut moving = Moving { places: Vec::new(), values: Vec::new(), grads: Vec::new(), state };
         for (at, (value, grad)) in self.flat.params().iter().zip(self.flat.grads()?).enumerate() {
             let Some(grad) = grad else { continue };
+            moving.places.push(at);
             moving.values.push(value.shallow_clone());
             moving.grads.push(grad);
             for (list, memory) in moving.state.iter_mut().zip(&self.state) {
@@ -76,7 +87,8 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Moves the trainable parameters of a plan onto flat buffers, one per group. `tensors` are the model's, in the
-    /// order of `plans`; those whose indices are `resting` stay where they are.
+    /// order of `plans`; those whose indices are `resting` stay where they are, and so do all of them `beside` another
+    /// optimizer that has moved them.
     pub fn new(
         rule: &Rule,
         groups: &[GroupPlan],
@@ -84,25 +96,31 @@ impl Optimizer {
         resting: &[usize],
         tensors: &[Tensor],
         format: MemoryFormat,
+        beside: bool,
     ) -> Result<Self, TrainError> {
         let mut made = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
-            let (names, members): (Vec<String>, Vec<Tensor>) = plans
-                .iter()
-                .zip(tensors)
-                .enumerate()
-                .filter(|(at, (plan, _))| plan.group == Some(index) && !resting.contains(at))
-                .map(|(_, (plan, tensor))| (plan.name.clone(), tensor.shallow_clone()))
+            let mine = plans.iter().zip(tensors).enumerate();
+            let mine = mine.filter(|(at, (plan, _))| plan.group == Some(index) && !resting.contains(at));
+            let (names, (members, adapt)): (Vec<String>, (Vec<Tensor>, Vec<bool>)) = mine
+                .map(|(_, (plan, tensor))| {
+                    (plan.name.clone(), (tensor.shallow_clone(), has_trust_ratio(rule, plan.role)))
+                })
                 .unzip();
             if members.is_empty() {
                 continue;
             }
-            let flat = FlatBuffer::new(&members, format)?;
+            let flat = if beside {
+                FlatBuffer::beside(&members, format)?
+            } else {
+                FlatBuffer::new(&members, format)?
+            };
             let state = state_names(rule)
                 .iter()
                 .map(|name| Memory::new(name, &flat))
                 .collect::<Result<_, TrainError>>()?;
-            made.push(Group { flat, names, lr: group.lr, weight_decay: group.weight_decay, state });
+            let (lr, weight_decay) = (group.lr, group.weight_decay);
+            made.push(Group { flat, names, lr, weight_decay, state, adapt, trust: None });
         }
         let rates = groups.iter().map(|group| group.lr).collect();
         Ok(Optimizer { rule: rule.clone(), groups: made, rates, steps: 0 })
@@ -148,8 +166,9 @@ impl Optimizer {
         let _quiet = tch::no_grad_guard();
         let first = self.steps == 0;
         self.steps += 1;
-        for group in &self.groups {
-            let Moving { values, grads, state } = group.moving()?;
+        for group in &mut self.groups {
+            let Moving { places, values, grads, state } = group.moving()?;
+            let adapt = || places.iter().map(|at| group.adapt[*at]).collect::<Vec<_>>();
             let (lr, weight_decay) = (group.lr * factor, group.weight_decay);
             match &self.rule {
                 Rule::SGD { momentum, dampening, nesterov } => {
@@ -162,6 +181,16 @@ impl Optimizer {
                     let step =
                         AdamStep { step: self.steps, lr, betas: *betas, eps: *eps, weight_decay, decoupled };
                     fused_adam(&values, &grads, &state[0], &state[1], step)?;
+                }
+                Rule::LAMB { betas, eps, .. } => {
+                    let step = LambStep { step: self.steps, lr, betas: *betas, eps: *eps, weight_decay };
+                    group.trust = Some(fused_lamb(&values, &grads, &state[0], &state[1], &adapt(), step)?);
+                }
+                Rule::LARS { momentum, trust_coefficient, .. } => {
+                    let (momentum, trust_coefficient) = (*momentum, *trust_coefficient);
+                    let step = LarsStep { lr, momentum, weight_decay, trust_coefficient };
+                    let buffers = state.first().map(Vec::as_slice);
+                    group.trust = Some(fused_lars(&values, &grads, buffers, &adapt(), step)?);
                 }
                 Rule::RMSprop { alpha, eps, momentum, centered } => {
                     let numbers = rmsprop::Numbers {
@@ -246,9 +275,9 @@ pub(crate) fn all_finite(tensor: &Tensor) -> Result<bool, TrainError> {
 
 fn state_names(rule: &Rule) -> &'static [&'static str] {
     match rule {
-        Rule::SGD { momentum, .. } if *momentum == 0.0 => &[],
-        Rule::SGD { .. } => &["momentum_buffer"],
-        Rule::Adam { .. } | Rule::AdamW { .. } => &["exp_avg", "exp_avg_sq"],
+        Rule::SGD { momentum, .. } | Rule::LARS { momentum, .. } if *momentum == 0.0 => &[],
+        Rule::SGD { .. } | Rule::LARS { .. } => &["momentum_buffer"],
+        Rule::Adam { .. } | Rule::AdamW { .. } | Rule::LAMB { .. } => &["exp_avg", "exp_avg_sq"],
         Rule::RMSprop { momentum, centered, .. } => match (*momentum > 0.0, *centered) {
             (false, false) => &["square_avg"],
             (true, false) => &["square_avg", "momentum_buffer"],

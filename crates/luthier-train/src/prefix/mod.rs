@@ -8,9 +8,7 @@ mod key;
 mod planned;
 mod store;
 
-use std::sync::Arc;
-
-use luthier_model::{Flow, Layout};
+use luthier_model::Flow;
 use tch::{Device, Tensor};
 
 use crate::TrainError;
@@ -95,7 +93,7 @@ impl Prefix {
         shape.extend(&self.row);
         let hidden = Tensor::f_from_slice(&flat)?.f_view(shape.as_slice())?.f_to_device(device)?;
         if !lengths.is_empty() {
-            return Ok(Flow { hidden, layout: Some(Arc::new(Layout::new(lengths))) });
+            return Ok(Flow::packed(hidden, lengths));
         }
         // rows are kept as they lie in memory: the channels of a pixel side by side
         let hidden = if self.row.len() == 3 { hidden.f_permute([0, 3, 1, 2])? } else { hidden };

@@ -47,13 +47,13 @@ pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, V
             notes.extend(chain.notes(&listing.sizes));
         }
     }
-    Ok((DataPlan { classes: listing.classes, splits }, notes))
+    Ok((DataPlan::new(listing.classes, splits), notes))
 }
 
 fn split_plan(name: &str, root: &str, listing: &Listing, indices: &[u32], skipped: bool) -> SplitPlan {
     let sample = |index: &u32| {
         let (path, label) = &listing.samples[*index as usize];
-        Sample { path: path.clone(), label: *label }
+        Sample::new(path.clone(), *label)
     };
     let skipped = if skipped { listing.skipped.as_slice() } else { &[] };
     let skip = |(path, why): &(String, String)| Skipped { path: path.clone(), why: why.clone() };

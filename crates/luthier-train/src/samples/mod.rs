@@ -3,6 +3,7 @@
 mod folders;
 mod rows;
 mod tables;
+pub(crate) mod tasks;
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ pub(crate) fn data_plan(
     base: &Path,
 ) -> Result<(DataPlan, Option<TablePlan>, Vec<String>), TrainError> {
     let (data, notes) = match recipe.task {
-        Task::ImageClassification => folders::splits(&recipe.data, recipe.seed, base)?,
+        Task::ImageClassification | Task::MultiTask => folders::splits(&recipe.data, recipe.seed, base)?,
         Task::TextClassification => tables::splits(&recipe.data, recipe.seed, base)?,
         Task::Classification | Task::Regression => {
             let (data, table, notes) = rows::splits(recipe, base)?;

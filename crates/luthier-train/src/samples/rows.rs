@@ -1,10 +1,12 @@
 //! Tables of numbers and words as splits.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use luthier_data::{Cells, Grid, GridColumn, TableError, read_grid};
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Sample, Scaling, Skipped, SplitPlan,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Repeats, Sample, Scaling, Skipped, SplitPlan,
     TablePlan, TargetPlan,
 };
 use luthier_recipe::{Data, Recipe, Task, did_you_mean};
@@ -34,7 +36,7 @@ pub(super) fn splits(recipe: &Recipe, base: &Path) -> Result<(DataPlan, TablePla
     let parts = divided(data, &labels, recipe.seed)?;
     notes.extend(balanced_note(data, labels.len(), &parts));
     let picked: Vec<usize> = parts.train.iter().map(|row| *row as usize).collect();
-    let table = table_plan(recipe, &grid, &picked, &mut notes)?;
+    let mut table = table_plan(recipe, &grid, &picked, &mut notes)?;
     let mut splits = vec![split_plan("train", &root, &grid, &labels, &parts.train, true)];
     for (name, file, part) in [("valid", &data.valid, parts.valid), ("test", &data.test, parts.test)] {
         let own = match file {
@@ -52,11 +54,43 @@ pub(super) fn splits(recipe: &Recipe, base: &Path) -> Result<(DataPlan, TablePla
             None => (&root, &grid, &labels, part),
         };
         if !part.is_empty() {
+            if name == "valid" {
+                table.repeats = repeats(&grid, &picked, from, &part);
+            }
             notes.extend(unknown_words(name, from, &table, &part));
             splits.push(split_plan(name, root, from, labels, &part, own.is_some()));
         }
     }
-    Ok((DataPlan { classes, splits }, table, notes))
+    Ok((DataPlan::new(classes, splits), table, notes))
+}
+
+/// Counts rows that are known already: a row is known by a hash of all its cells.
+fn repeats(grid: &Grid, train: &[usize], from: &Grid, valid: &[u32]) -> Repeats {
+    let mut seen = HashSet::with_capacity(train.len());
+    let train_keys = keys(grid);
+    let known = train.iter().filter(|row| !seen.insert(train_keys[**row])).count();
+    let valid_keys = keys(from);
+    let mut shared = valid.iter().map(|row| *row as usize).filter(|row| seen.contains(&valid_keys[*row]));
+    let first = shared.next();
+    Repeats {
+        train: known as u64,
+        valid: first.map_or(0, |_| 1 + shared.count() as u64),
+        first: first.map_or(0, |row| from.lines[row]),
+    }
+}
+
+/// A hash of each row's cells.
+fn keys(grid: &Grid) -> Vec<u64> {
+    let mut hashers = vec![DefaultHasher::new(); grid.lines.len()];
+    for column in grid.features.iter().chain(&grid.targets) {
+        for (row, hasher) in hashers.iter_mut().enumerate() {
+            match &column.cells {
+                Cells::Numbers(numbers) => numbers[row].to_bits().hash(hasher),
+                Cells::Words { words, codes } => words[codes[row] as usize].hash(hasher),
+            }
+        }
+    }
+    hashers.into_iter().map(|hasher| hasher.finish()).collect()
 }
 
 /// Classes and the label of each row.
@@ -131,6 +165,7 @@ fn table_plan(
             .flatten(),
         targets: Vec::new(),
         header: grid.header,
+        repeats: Repeats::default(),
     };
     for column in &grid.features {
         let kind = feature(column, data, picked, key, notes)?;
@@ -218,8 +253,7 @@ fn notes_of(root: &str, grid: &Grid) -> Option<String> {
 }
 
 fn split_plan(name: &str, root: &str, grid: &Grid, labels: &[u32], part: &[u32], skipped: bool) -> SplitPlan {
-    let sample =
-        |row: &u32| Sample { path: grid.lines[*row as usize].to_string(), label: labels[*row as usize] };
+    let sample = |row: &u32| Sample::new(grid.lines[*row as usize].to_string(), labels[*row as usize]);
     let skip = |(line, why): &(u64, String)| Skipped { path: line.to_string(), why: why.clone() };
     SplitPlan {
         name: name.into(),

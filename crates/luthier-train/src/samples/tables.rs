@@ -58,7 +58,7 @@ pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, V
         }
     }
     notes.extend(leaks(&rows));
-    Ok((DataPlan { classes: table.classes.clone(), splits }, notes))
+    Ok((DataPlan::new(table.classes.clone(), splits), notes))
 }
 
 /// What reading a table met, in words.
@@ -104,7 +104,7 @@ fn leaks(splits: &[SplitRows<'_>]) -> Vec<String> {
 fn split_plan(name: &str, root: &str, table: &Table, part: &[u32], skipped: bool) -> SplitPlan {
     let row = |at: &u32| {
         let row = table.rows.get(*at as usize)?;
-        Some(Sample { path: row.line.to_string(), label: row.label })
+        Some(Sample::new(row.line.to_string(), row.label))
     };
     let skip = |row: &luthier_data::Skipped| Skipped { path: row.line.to_string(), why: row.why.to_string() };
     let skipped =

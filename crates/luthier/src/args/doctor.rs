@@ -13,10 +13,12 @@ Examples:
   luthier doctor recipe.toml --prove --apply  and write it into the recipe
   luthier doctor runs/low-lr                  why did this run not converge?
   luthier doctor recipe.toml --probe lr       only the learning rate finder, with its picture
+  luthier doctor logs/                        what TensorBoard's curves of some other run show
+  luthier doctor train.py                     what a training script in PyTorch does wrong, as it is written
 
 Exit code 0: healthy or suspect; 1: sick; 2: the call is wrong.")]
 pub struct DoctorArgs {
-    /// A recipe or a run directory
+    /// A recipe, a run directory, a folder of TensorBoard's event files, or a script in Python
     #[arg(value_name = "SUBJECT")]
     pub subject: PathBuf,
     /// Changes to the recipe
@@ -40,6 +42,21 @@ pub struct DoctorArgs {
     /// Time that may be spent, as `90s` or `5m`
     #[arg(long, value_name = "TIME", default_value = "120s")]
     pub budget: Budget,
+}
+
+impl DoctorArgs {
+    /// The subject is a script: it is read, and nothing of it is run.
+    pub fn is_script(&self) -> bool {
+        self.subject.extension().is_some_and(|end| end == "py") && !self.subject.is_dir()
+    }
+
+    /// The subject is a folder of event files and no run of ours.
+    pub fn is_logs(&self) -> bool {
+        let ours = ["plan.json", "metrics.jsonl", "recipe.toml"];
+        self.subject.is_dir()
+            && !ours.iter().any(|name| self.subject.join(name).exists())
+            && luthier_track::has_events(&self.subject)
+    }
 }
 
 /// One measurement by itself.

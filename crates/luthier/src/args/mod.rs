@@ -72,10 +72,10 @@ impl Command {
         match self {
             Command::Check(_)
             | Command::Train(_)
-            | Command::Doctor(_)
             | Command::Eval(_)
             | Command::Predict(_)
             | Command::Export(_) => true,
+            Command::Doctor(doctor) => !doctor.is_script() && !doctor.is_logs(),
             Command::Compare(compare) => compare.train.is_some(),
             Command::New(_)
             | Command::Render(_)

@@ -74,7 +74,8 @@ impl TrainArgs {
 #[command(after_help = "\
 Examples:
   luthier eval runs/hotdog
-  luthier eval runs/hotdog --split train --checkpoint last --json")]
+  luthier eval runs/hotdog --split train --checkpoint last --json
+  luthier eval runs/hotdog --probe knn    what the features before the head are worth")]
 pub struct EvalArgs {
     /// The run directory
     #[arg(value_name = "RUN")]
@@ -82,9 +83,22 @@ pub struct EvalArgs {
     /// Split to measure: `valid`, `test` or `train`; `valid` if there is one
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<String>,
+    /// Judge the features before the head instead, by the training split's: `linear`, a classifier fitted on them, or
+    /// `knn`, the votes of neighbours
+    #[arg(long, value_name = "PROBE", hide_possible_values = true)]
+    pub probe: Option<FeatureProbe>,
     /// Weights to use: `best`, `last` or a checkpoint folder
     #[arg(long, value_name = "CHECKPOINT", default_value_t)]
     pub checkpoint: WhichCheckpoint,
+}
+
+/// What judges features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FeatureProbe {
+    /// Multinomial logistic regression
+    Linear,
+    /// Weighted nearest neighbours
+    Knn,
 }
 
 /// `luthier predict`

@@ -1,6 +1,7 @@
 //! The commands without tensors, one file each.
 
 mod data;
+mod doctor;
 mod explain;
 mod new;
 mod render;
@@ -27,9 +28,9 @@ pub fn run(cli: &Cli, voice: &Voice) -> Result<(), Failure> {
             DataCommand::Render(args) => data::render(args, cli.common.threads, voice),
             DataCommand::Scan(args) => data::scan(args, voice),
         },
+        Command::Doctor(args) => doctor::run(args, voice),
         Command::Check(_)
         | Command::Train(_)
-        | Command::Doctor(_)
         | Command::Eval(_)
         | Command::Predict(_)
         | Command::Export(_) => Err(Failure::misuse("this command is `luthier-engine`'s", "")),

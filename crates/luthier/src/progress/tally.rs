@@ -91,6 +91,17 @@ impl Tally {
                 self.flush(&mut lines);
                 self.epoch = (0.0, 0, 0);
             }
+            // the table is the first stream's
+            Event::StepEnd(step) if !step.stream.is_empty() => self.other_seconds += step.seconds,
+            Event::EvalEnd(eval) if !eval.stream.is_empty() => {
+                self.other_seconds += eval.seconds;
+                let share =
+                    eval.accuracy.map_or(String::new(), |share| format!(", accuracy {:.2} %", share * 100.0));
+                let line = format!("  {} {} loss {:.4}{share}", eval.stream, eval.split, eval.loss);
+                self.flush(&mut lines);
+                lines.push(self.look.paint(DIM, &line));
+            }
+            Event::EpochEnd { stream, .. } if !stream.is_empty() => {}
             Event::StepEnd(step) => {
                 self.flush(&mut lines);
                 self.step(step);
@@ -155,7 +166,7 @@ impl Tally {
         }
         self.lr = step.lr.first().copied().unwrap_or(self.lr);
         self.epoch.0 += step.loss * step.count as f64;
-        self.epoch.1 += step.correct;
+        self.epoch.1 += step.correct / step.tasks.len().max(1) as u64;
         self.epoch.2 += step.count;
     }
 

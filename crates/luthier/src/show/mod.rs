@@ -8,6 +8,7 @@ mod runs;
 mod scan;
 mod schedule;
 mod stages;
+mod streams;
 mod table;
 mod texts;
 mod verdict;
@@ -28,6 +29,7 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
     let mut page = Page { text: String::new(), look: *look };
     let task = match plan.recipe.task {
         Task::ImageClassification => "image classification",
+        Task::MultiTask => "several labels per picture",
         Task::TextClassification => "text classification",
         Task::Classification => "classification of rows",
         Task::Regression => "regression",
@@ -45,10 +47,16 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
     }
     model::model(&mut page, &plan.model, &plan.groups, verbose);
     model::optimizer(&mut page, plan);
+    streams::heads(&mut page, plan);
+    streams::streams(&mut page, plan, verbose);
     stages::stages(&mut page, plan);
     schedule::schedule(&mut page, plan);
     run::run(&mut page, plan);
     notes(&mut page, &plan.notes);
+    for stream in &plan.streams {
+        let told = |note: &String| format!("stream `{}`: {note}", stream.stream);
+        notes(&mut page, &stream.notes.iter().map(told).collect::<Vec<_>>());
+    }
     page.text
 }
 

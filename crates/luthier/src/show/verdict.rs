@@ -56,6 +56,8 @@ fn whole(page: &mut Page, finding: &Finding, file: &str) {
         look.paint(DIM, &sure)
     ));
     let place = match finding.line {
+        // a place in a script names its file itself
+        Some(_) if finding.place.starts_with(file) => finding.place.clone(),
         Some(line) => format!("{file}:{line}  {}", finding.place),
         None => finding.place.clone(),
     };

@@ -38,10 +38,10 @@ pub fn plan() -> Plan {
         schema: PLAN_SCHEMA,
         recipe: recipe(),
         base: ".".to_owned(),
-        data: DataPlan {
-            classes: vec!["hotdog".to_owned(), "not-hotdog".to_owned()],
-            splits: vec![split("train", [80, 120], 1), split("valid", [20, 30], 0)],
-        },
+        data: DataPlan::new(
+            vec!["hotdog".to_owned(), "not-hotdog".to_owned()],
+            vec![split("train", [80, 120], 1), split("valid", [20, 30], 0)],
+        ),
         model: ModelPlan {
             arch: "resnet18".to_owned(),
             weights: "resnet18-5c106cde.pth".to_owned(),
@@ -52,6 +52,7 @@ pub fn plan() -> Plan {
             }),
             config: None,
             lora: None,
+            heads: Vec::new(),
             parts: vec!["conv1".to_owned(), "rest".to_owned()],
             tensors,
         },
@@ -67,6 +68,8 @@ pub fn plan() -> Plan {
         device: "cpu".to_owned(),
         memory_format: "channels_last".to_owned(),
         class_weights: vec![1.25, 0.8333],
+        streams: Vec::new(),
+        stream: String::new(),
         notes: vec![
             "the last batch of an epoch has 8 samples; means are taken over true counts".to_owned(),
             "weights of the first layer are loaded from a file that was made for 1 000 classes, and only the head \
@@ -116,7 +119,7 @@ fn recipe() -> Recipe {
 
 fn split(name: &str, counts: [usize; 2], skipped: usize) -> SplitPlan {
     let samples = counts.iter().enumerate().flat_map(|(label, count)| {
-        (0..*count).map(move |index| Sample { path: format!("{label}/{index}.jpg"), label: label as u32 })
+        (0..*count).map(move |index| Sample::new(format!("{label}/{index}.jpg"), label as u32))
     });
     SplitPlan {
         name: name.to_owned(),

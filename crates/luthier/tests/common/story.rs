@@ -32,6 +32,8 @@ pub fn events(plan: &Plan) -> Vec<Event> {
                 clipped: true,
                 seconds: 2.4,
                 data_seconds: 0.1,
+                stream: String::new(),
+                tasks: Vec::new(),
             }));
         }
         let here = Position { epoch, ..at(plan, begin + length.updates_per_epoch) };
@@ -42,6 +44,8 @@ pub fn events(plan: &Plan) -> Vec<Event> {
             loss: 0.6 - 0.1 * epoch as f64,
             accuracy: Some(0.7 + 0.05 * epoch as f64),
             seconds: 16.8,
+            stream: String::new(),
+            tasks: Vec::new(),
         });
         events.push(Event::EvalBegin { at: here, split: "valid".to_owned(), batches: 4 });
         events.push(Event::EvalEnd(EvalEnd {
@@ -55,6 +59,8 @@ pub fn events(plan: &Plan) -> Vec<Event> {
             count: 50,
             confusion: vec![vec![15, 5], vec![5, 25]],
             seconds: 4.0,
+            stream: String::new(),
+            tasks: Vec::new(),
         }));
         events.push(Event::CheckpointSaved {
             at: here,

@@ -8,7 +8,9 @@
 //! learned all the same.
 //!
 //! ## How it is measured
-//! From the layers.
+//! From the layers it is a note. Where no activation at all is left, the whole network is one linear map: then the
+//! run's beginning is played, and if neither its rate nor a tenth of it comes below the loss of knowing nothing in
+//! 100 updates or more, it is a warning: no line divides these data.
 //!
 //! ## Example
 //! ```toml
@@ -21,13 +23,14 @@
 //!
 //! ## When it is wrong
 //! On data that a line divides, and for a bottleneck on purpose: accuracy 1.0 without any on such data, measured.
-//! It is `info`.
 //!
 //! ## Source
 //! Linear algebra.
 
 use luthier_recipe::{Act, LayerKind};
+use serde_json::json;
 
+use crate::rules::probed::signs;
 use crate::stack::Stack;
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
@@ -60,7 +63,35 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .weigh(Severity::Info, 0.9)
         .evidence(format!("between layers {first} and {second} stands no activation"))
         .because("two linear maps in a row are one", "the data can be told apart by a line");
-    vec![finding]
+    let linear = !stack.steps.iter().any(|step| {
+        matches!(step.kind, LayerKind::MaxPool(_))
+            || matches!(step.kind, LayerKind::Act(act) if act != Act::Identity)
+    });
+    let Some((updates, loss, chance)) = learns_nothing(facts).filter(|_| linear) else {
+        return vec![finding];
+    };
+    let finding = finding
+        .weigh(Severity::Warning, 0.8)
+        .evidence("there is no activation anywhere: the network is one linear map")
+        .evidence(format!(
+            "after {updates} updates the loss is {loss:.3}, that of knowing nothing {chance:.3}, and no other rate does better"
+        ));
+    let empty =
+        stack.steps[pair[0]..pair[1]].iter().find(|step| matches!(step.kind, LayerKind::Act(Act::Identity)));
+    vec![match empty {
+        Some(step) => {
+            finding.fix("an activation", [(&format!("model.layers[{}].act", step.index), json!("relu"))])
+        }
+        None => finding,
+    }]
+}
+
+/// The run's beginning did not come below what knowing nothing costs: updates, its loss, that cost.
+fn learns_nothing(facts: &Facts) -> Option<(usize, f64, f64)> {
+    let probes = facts.probes?;
+    let chance = probes.start.as_ref()?.expected?;
+    let (updates, loss) = signs::learns_nothing(probes.rehearsal.as_ref()?, chance)?;
+    Some((updates, loss, chance))
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 pub(super) mod bad_input;
 pub(super) mod constant_column;
+pub(super) mod left_out;
 pub(super) mod normalize_differs;
 pub(super) mod normalize_unit;
 pub(super) mod not_finite;
 pub(super) mod odd_batch;
+pub(super) mod random_eval;
+pub(super) mod rows_in_both;
 pub(super) mod sorted;
 pub(super) mod split_overlap;
 pub(super) mod texts_cut;

@@ -49,7 +49,10 @@ const UNEVEN: f64 = 10.0;
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan else { return Vec::new() };
     let counts = reading::counts(plan);
-    let (Some(few), Some(many)) = (counts.iter().min(), counts.iter().max()) else { return Vec::new() };
+    // a head that several streams train has classes that only some of them have
+    let several = !plan.data.tasks.is_empty();
+    let own = || counts.iter().filter(|count| !several || **count > 0);
+    let (Some(few), Some(many)) = (own().min(), own().max()) else { return Vec::new() };
     let name = |count: u64| {
         counts
             .iter()
@@ -82,7 +85,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             },
             "the recall of the rarest class is as good as that of the others",
         );
-    let fixable = *few > 0 && !weighed && plan.recipe.loss.class_weights().is_some();
+    let fixable = *few > 0 && !several && !weighed && plan.recipe.loss.class_weights().is_some();
     vec![if fixable {
         finding.fix(
             "weigh classes inversely to their counts",

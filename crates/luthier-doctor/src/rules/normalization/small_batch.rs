@@ -9,7 +9,8 @@
 //!
 //! ## How it is measured
 //! Trained BatchNorm tensors and `train.batch_size`; accumulation does not help, statistics are per batch. Pictures
-//! have many pixels per channel, so that four are only a warning there.
+//! have many pixels per channel, so that four are only a warning there. A lone last sample of a table is an error:
+//! training stops at it, in the first epoch.
 //!
 //! ## Example
 //! ```toml
@@ -53,7 +54,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     }
     let rows = plan.recipe.task.reads_rows();
-    let severity = if batch <= 2 && rows { Severity::Error } else { Severity::Warning };
+    // of one value per channel there are no statistics: training stops there
+    let stops = rows && lone && batch > 4;
+    let severity = if batch <= 2 && rows || stops { Severity::Error } else { Severity::Warning };
     let (key, what) = if batch <= 4 {
         ("train.batch_size", format!("statistics are taken over {batch} samples"))
     } else {
@@ -62,11 +65,15 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let finding = rule
         .finding()
         .at(key)
-        .weigh(severity, 0.75)
+        .weigh(severity, if stops { 0.97 } else { 0.75 })
         .evidence(format!("{norms} tensors of BatchNorm are trained"))
         .evidence(what)
         .because(
-            "mean and deviation of so few samples are noise, and evaluation uses their average",
+            if stops {
+                "BatchNorm has one value per channel there to take statistics of, and the run ends with an error"
+            } else {
+                "mean and deviation of so few samples are noise, and evaluation uses their average"
+            },
             "the loss in evaluation mode is that in training mode, on the same samples",
         );
     vec![if batch > 4 {
@@ -89,7 +96,7 @@ mod tests {
             ("1", Some(Severity::Error)),
             ("4", Some(Severity::Warning)),
             ("5", None),
-            ("109", Some(Severity::Warning)),
+            ("109", Some(Severity::Error)),
         ];
         for (batch, expected) in rows {
             assert_eq!(

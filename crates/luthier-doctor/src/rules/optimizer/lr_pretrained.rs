@@ -53,7 +53,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
-    let Some(plan) = facts.plan.filter(|plan| reading::pretrained(plan)) else { return Vec::new() };
+    let Some(plan) = facts.plan.filter(|plan| reading::pretrained(plan) && reading::trusted(plan).is_none())
+    else {
+        return Vec::new();
+    };
     let Some(load) = plan.model.load.as_ref().filter(|load| load.matched > 0) else { return Vec::new() };
     let kept = plan.model.tensors.iter().filter(|tensor| {
         tensor.role == Role::Weight

@@ -45,7 +45,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
-    let Some(plan) = facts.plan.filter(|plan| !reading::pretrained(plan)) else { return Vec::new() };
+    let Some(plan) = facts.plan.filter(|plan| !reading::pretrained(plan) && reading::trusted(plan).is_none())
+    else {
+        return Vec::new();
+    };
     let rates = plan.groups.iter().map(|group| group.lr);
     let Some(lr) = rates.max_by(f64::total_cmp).map(|lr| reading::peak(plan, lr)) else { return Vec::new() };
     let adaptive = reading::adaptive(plan);

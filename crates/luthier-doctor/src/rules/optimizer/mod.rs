@@ -13,6 +13,8 @@ pub(super) mod rate_too_high;
 pub(super) mod rate_too_low;
 pub(super) mod too_few_updates;
 pub(super) mod too_few_updates_run;
+pub(super) mod trust_on_all;
+pub(super) mod trust_rate;
 pub(super) mod unmoved_tensor;
 
 use crate::{MonitorPoint, TensorPoint};

@@ -3,7 +3,7 @@
 //! The same symptom has several causes, and the numbers of the first update tell them apart. [`signs`] holds what more
 //! than one rule asks for: a rule names its cause, and those that would see its consequences keep silent.
 
-mod signs;
+pub(super) mod signs;
 #[cfg(test)]
 mod tests;
 mod view;

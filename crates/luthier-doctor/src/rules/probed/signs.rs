@@ -204,6 +204,89 @@ pub(super) fn own_is_as_good(view: View<'_>) -> bool {
     }
 }
 
+/// What the rehearsal of the run's beginning says of its rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rehearsed {
+    /// It is no worse off than at a tenth of the rate, or has learned well by then
+    Bears,
+    /// It is where knowing nothing is, or worse, and a tenth of the rate is far ahead: loss of each, infinite where it
+    /// diverged
+    Fails(f64, f64),
+    /// Neither
+    Open,
+}
+
+/// Whether the run's beginning is better at a tenth of its rate. Updates that bounce at first and learn from there are
+/// ahead of slower ones before long.
+pub(super) fn rehearsed(view: View<'_>) -> Rehearsed {
+    /// Batches are the same in both, so that the noise is small.
+    const AHEAD: f64 = 1.15;
+    const BEHIND: f64 = 1.5;
+    /// Shares of what knowing nothing costs.
+    const LEARNED: f64 = 0.1;
+    const NOTHING: f64 = 0.3;
+    /// Updates that tell something.
+    const ENOUGH: usize = 20;
+    let Some(played) = &view.probes.rehearsal else { return Rehearsed::Open };
+    let (own, tenth) = (level(&played.own), level(&played.tenth));
+    let first = played.own.first().copied().unwrap_or(0.0);
+    let chance =
+        view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0).unwrap_or(first);
+    if own.is_infinite() {
+        return if tenth.is_finite() { Rehearsed::Fails(own, tenth) } else { Rehearsed::Open };
+    }
+    if played.own.len() < ENOUGH {
+        return Rehearsed::Open;
+    }
+    if own > BEHIND * tenth && own > NOTHING * chance {
+        return Rehearsed::Fails(own, tenth);
+    }
+    if own <= AHEAD * tenth || own < LEARNED * chance { Rehearsed::Bears } else { Rehearsed::Open }
+}
+
+/// The run's beginning, played, brings the loss well below what knowing nothing costs.
+pub(super) fn rehearses_well(view: View<'_>) -> bool {
+    let Some(played) = view.probes.rehearsal.as_ref().filter(|played| played.own.len() >= 20) else {
+        return false;
+    };
+    let chance = view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0);
+    chance.is_some_and(|chance| level(&played.own) < 0.7 * chance)
+}
+
+/// The run's beginning stands still, and would not at ten times the rate: what the whole run would take off the loss at
+/// this pace, as a share, and the share that ten times the rate takes off in the beginning alone.
+pub(super) fn crawls(view: View<'_>) -> Option<[f64; 2]> {
+    let played = view
+        .probes
+        .rehearsal
+        .as_ref()
+        .filter(|played| played.own.len() >= 40 && !played.tenfold.is_empty())?;
+    let [own, tenth, tenfold] = [&played.own, &played.tenth, &played.tenfold].map(|losses| level(losses));
+    let chance = view.start().and_then(|start| start.expected).filter(|theory| *theory > 0.0)?;
+    // a tenth of the rate is next to standing still, on the same batches
+    let taken = 1.0 - own / tenth;
+    let (whole, faster) = (taken / played.share.max(1e-9), 1.0 - tenfold / own);
+    let slow = own > 0.9 * chance && whole < 0.25 && played.share >= 0.1;
+    (slow && taken > 0.0 && faster > 0.15 && faster > 3.0 * taken).then_some([whole, faster])
+}
+
+/// The run's beginning never came below what knowing nothing costs, at no rate that was tried: updates, loss, chance.
+pub(in crate::rules) fn learns_nothing(played: &crate::RehearsalFacts, chance: f64) -> Option<(usize, f64)> {
+    let arms = [&played.own, &played.tenth, &played.tenfold];
+    let none = arms.into_iter().filter(|arm| !arm.is_empty()).all(|arm| level(arm) > 0.9 * chance);
+    let own = level(&played.own);
+    (none && played.own.len() >= 100 && own.is_finite()).then_some((played.own.len(), own))
+}
+
+/// Mean of the last quarter; infinite where it diverged.
+fn level(losses: &[f64]) -> f64 {
+    let last = &losses[losses.len() - losses.len().div_ceil(4)..];
+    if last.iter().any(|loss| !loss.is_finite() || *loss >= f64::MAX) {
+        return f64::INFINITY;
+    }
+    last.iter().sum::<f64>() / last.len().max(1) as f64
+}
+
 /// Something other than the rate makes updates large or gradients nothing, so that the rate can't be judged.
 pub(super) fn not_the_rate(view: View<'_>) -> bool {
     // behind a normalisation huge inputs do nothing, and what divides by the gradient's size does not see a sum

@@ -63,7 +63,11 @@ impl<'a> View<'a> {
 
     pub fn momentum(&self) -> f64 {
         match self.recipe().map(|recipe| &recipe.optim.rule) {
-            Some(Update::SGD { momentum, .. } | Update::RMSprop { momentum, .. }) => *momentum,
+            Some(
+                Update::SGD { momentum, .. }
+                | Update::RMSprop { momentum, .. }
+                | Update::LARS { momentum, .. },
+            ) => *momentum,
             _ => 0.0,
         }
     }

@@ -9,7 +9,7 @@
 //!
 //! ## How it is measured
 //! `t_max` or `total_iters` beside the planned length, in the schedule's own unit. A warning when it is shorter
-//! than 0.7 or longer than 1.5 of the run. Mostly epochs are counted as updates or the other way round, which is
+//! than 0.7 or longer than 1.5 of the run, or when a cosine has climbed by a twentieth of its highest at the end. Mostly epochs are counted as updates or the other way round, which is
 //! named.
 //!
 //! ## Example
@@ -66,7 +66,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     // a few whole restarts are a plan
     let restarts =
         cosine && length > 1 && whole % length == 0 && whole / length <= 8 && (whole / length) % 2 == 1;
-    if (0.7..=1.5).contains(&ratio) || restarts || whole < 3 {
+    // a little too short is harmless where the rate stays low, and is not where a cosine climbs again
+    let climbs = cosine && climbed(&plan.lr_factors) > CLIMBED;
+    if (0.7..=1.5).contains(&ratio) && !climbs || restarts || whole < 3 {
         return Vec::new();
     }
     let mut finding = rule
@@ -74,6 +76,12 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .at(key)
         .weigh(Severity::Warning, 0.8)
         .evidence(format!("the curve is {length} {unit} long, the run {whole}"));
+    if climbs {
+        finding = finding.evidence(format!(
+            "behind its lowest the rate climbs to {:.0} % of the highest by the end",
+            100.0 * climbed(&plan.lr_factors)
+        ));
+    }
     if length.abs_diff(other) * 5 <= other {
         finding = finding.evidence("the number fits the other unit").weigh(Severity::Error, 0.92);
     }
@@ -88,6 +96,17 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         )
         .fix("as long as the run", [(key, json!(null))]);
     vec![finding]
+}
+
+/// Share of the highest rate from which a climb undoes what the fall was for.
+const CLIMBED: f64 = 0.05;
+
+/// By how much the last rate is above the lowest before it, as a share of the highest.
+fn climbed(factors: &[f64]) -> f64 {
+    let highest = factors.iter().copied().fold(0.0, f64::max);
+    let top = factors.iter().position(|factor| *factor == highest).unwrap_or(0);
+    let lowest = factors[top.min(factors.len())..].iter().copied().fold(highest, f64::min);
+    factors.last().map_or(0.0, |last| (last - lowest) / highest.max(f64::MIN_POSITIVE))
 }
 
 #[cfg(test)]
@@ -109,6 +128,8 @@ mod tests {
             Some(Severity::Warning)
         );
         assert_eq!(with("type=\"CosineAnnealingLR\",unit=\"epoch\",t_max=20"), None);
+        assert_eq!(with("type=\"CosineAnnealingLR\",unit=\"epoch\",t_max=19"), None);
+        assert_eq!(with("type=\"CosineAnnealingLR\",unit=\"epoch\",t_max=15"), Some(Severity::Warning));
         assert_eq!(with("type=\"CosineAnnealingLR\",unit=\"step\""), None);
         assert_eq!(
             with("type=\"LinearLR\",unit=\"step\",start_factor=0.1,end_factor=1.0,total_iters=50"),

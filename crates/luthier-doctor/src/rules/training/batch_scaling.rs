@@ -9,6 +9,13 @@
 //! Adam's with √k, because Adam already divides by the noise. Both fail beyond the critical batch, where noise no
 //! longer limits the step but curvature does; then more samples per update buy nothing.
 //!
+//! | batch times k | rate times | why | fails when |
+//! |---|---|---|---|
+//! | SGD, also with momentum | k | k small steps and one k times as long go as far, while the gradient hardly changes between them | the first updates, so with a warm-up; above the critical batch; lr · curvature > 2 (1 + m) |
+//! | SGD, short runs | √k | keeps the noise that a step adds: its variance is lr² / batch | runs of few updates, which then go too short a way |
+//! | Adam, AdamW, RMSprop, LAMB | √k | an update is gradient over its own size: where noise rules, that size falls with √k | gradients that are larger than their noise: then the rate stays; β₂ should be moved along (1 − β₂ times k) |
+//! | any, batch near the data | 1 | there is no noise left to average away | always slower per sample |
+//!
 //! ## How it is measured
 //! Samples of an update above 512, or more than the training split holds.
 //!

@@ -27,7 +27,7 @@
 //! ## Source
 //! Karpathy, A Recipe for Training Neural Networks (2019): overfit one batch.
 
-use luthier_recipe::Rule as Update;
+use luthier_recipe::{NoDecay, Rule as Update};
 use serde_json::json;
 
 use super::super::{
@@ -58,7 +58,7 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
         &super::eps_too_large::RULE,
     ];
     let says = |rule: &&Rule| (rule.look)(rule, view.facts()).iter().any(|f| f.severity > Severity::Info);
-    if signs::not_the_rate(view) || named.iter().any(says) {
+    if signs::not_the_rate(view) || signs::rehearses_well(view) || named.iter().any(says) {
         return None;
     }
     let mut finding = rule
@@ -80,6 +80,9 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// What LAMB and LARS spare where nothing is said.
+const BOTH: [NoDecay; 2] = [NoDecay::Bias, NoDecay::Norm];
+
 /// What a rule was given that Adam does not take.
 fn moot(rule: &Update) -> Vec<&'static str> {
     let given = match rule {
@@ -92,6 +95,12 @@ fn moot(rule: &Update) -> Vec<&'static str> {
             ("optim.momentum", *momentum != 0.0),
             ("optim.centered", *centered),
             ("optim.alpha", *alpha != 0.99),
+        ],
+        Update::LAMB { exclude, .. } => vec![("optim.exclude", *exclude != BOTH)],
+        Update::LARS { momentum, trust_coefficient, exclude } => vec![
+            ("optim.momentum", *momentum != 0.9),
+            ("optim.trust_coefficient", *trust_coefficient != 0.001),
+            ("optim.exclude", *exclude != BOTH),
         ],
         Update::Adam { .. } | Update::AdamW { .. } => Vec::new(),
     };

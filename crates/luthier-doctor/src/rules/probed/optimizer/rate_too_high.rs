@@ -9,12 +9,15 @@
 //! NaN.
 //!
 //! ## How it is measured
-//! Four signs. The first update, measured, relative to the weights: healthy ones are a hundredth, a third is
+//! Five signs. The first update, measured, relative to the weights: healthy ones are a hundredth, a third is
 //! a throw. The rate times the largest curvature, for SGD: exact for a linear model; other networks escape to
 //! flatter places up to about 4, hardly beyond 12. The losses of the first updates, far above the start. And
 //! one batch that Adam at 1e-3 learns by heart, and the recipe's own rate does not. A single sign among the
-//! first two, on a network that learns all the same, is only noted. What a summed loss, unscaled inputs or
-//! targets, or large initial weights explain is theirs.
+//! first two, on a network that learns all the same, is only noted. Where there is time, the run's beginning is
+//! played as it is and at a tenth of the rate, up to 250 updates of each: a run that bounces and learns from
+//! there is soon ahead of the slower one, and is acquitted; one that is still where knowing nothing is, with the
+//! slower one far ahead, is told whatever the other signs say. What a summed loss, unscaled inputs or targets, or
+//! large initial weights explain is theirs.
 //!
 //! ## Example
 //! ```toml
@@ -34,10 +37,11 @@
 //! learning (2020) for 4 and 12. Measured: SGD 2.0 where 0.1 is right has a first update of 35 % of the
 //! weights.
 
+use luthier_recipe::Curve;
 use serde_json::json;
 
 use super::super::{
-    signs,
+    signs::{self, Rehearsed},
     view::{View, one},
 };
 use crate::{Category, Facts, Finding, Rule, Severity};
@@ -76,24 +80,33 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
         && view.probes.steps.last().is_some_and(|last| last.dead > 0.6 && view.dead_at_start() < 0.3);
     let consequence = rises || dies || fails;
     let learns = signs::own_learns(view);
+    let rehearsed = signs::rehearsed(view);
     let sized = ratio > FAR || beyond > 1.0;
     let exact = view.linear() && beyond > 1.0;
-    let (severity, sure) = if exact && view.batch() >= 4 || (ratio > THROWN || beyond > 2.0) && consequence {
-        (Severity::Error, 0.93)
-    } else if sized && consequence {
-        (Severity::Error, 0.8)
-    } else if learns {
-        // it learns a batch at this rate: large steps do no harm that shows
-        if ratio > THROWN || beyond > 6.0 { (Severity::Info, 0.5) } else { return None }
-    } else if beyond > 6.0 || ratio > 1.0 {
-        (Severity::Warning, 0.7)
-    } else if ratio > THROWN || beyond > 2.0 {
-        (Severity::Info, 0.5)
-    } else {
-        return None;
+    let (severity, sure): (Severity, f64) =
+        if exact && view.batch() >= 4 || (ratio > THROWN || beyond > 2.0) && consequence {
+            (Severity::Error, 0.93)
+        } else if sized && consequence {
+            (Severity::Error, 0.8)
+        } else if matches!(rehearsed, Rehearsed::Fails(..)) {
+            (Severity::Error, 0.93)
+        } else if learns {
+            // it learns a batch at this rate: large steps do no harm that shows
+            if ratio > THROWN || beyond > 6.0 { (Severity::Info, 0.5) } else { return None }
+        } else if beyond > 6.0 || ratio > 1.0 {
+            (Severity::Warning, 0.7)
+        } else if ratio > THROWN || beyond > 2.0 {
+            (Severity::Info, 0.5)
+        } else {
+            return None;
+        };
+    let (severity, sure) = match rehearsed {
+        Rehearsed::Fails(..) => (Severity::Error, sure.max(0.93)),
+        Rehearsed::Bears => (Severity::Info, 0.5),
+        Rehearsed::Open => (severity, sure),
     };
     // losses that rise at first and settle: small updates that bounce to a flatter place, and learn the batch from there
-    let settles = !exact && ratio <= FAR && signs::own_is_as_good(view);
+    let settles = rehearsed == Rehearsed::Open && !exact && ratio <= FAR && signs::own_is_as_good(view);
     let (severity, sure) = if settles { (Severity::Info, 0.5) } else { (severity, sure) };
     let mut finding = rule
         .finding()
@@ -112,6 +125,15 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
             "a loss after it is not finite".to_owned()
         });
     }
+    if let Rehearsed::Fails(own, tenth) = rehearsed {
+        finding = finding.evidence(format!(
+            "the run's beginning, played: the loss comes to {}, at a tenth of the rate to {tenth:.3}",
+            if own.is_finite() { format!("{own:.3}") } else { "no finite number".to_owned() }
+        ));
+    }
+    if rehearsed == Rehearsed::Bears {
+        finding = finding.evidence("the run's beginning, played, does no better at a tenth of the rate");
+    }
     if let Some(left) = signs::own_fails(view) {
         finding = finding.evidence(format!(
             "Adam at 1e-3 learns one batch by heart; this optimizer leaves {left:.2} of its loss"
@@ -123,12 +145,19 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
         None => view.lr() * (0.02 / ratio).clamp(0.01, 0.1),
     };
     let safe = safe.min(view.lr() / 2.0);
+    let patch = match view.recipe().map(|recipe| &recipe.schedule.curve) {
+        // its highest rate is a number of its own
+        Some(Curve::OneCycleLR { max_lr: Some(max_lr), .. }) => {
+            ("schedule.max_lr", json!(super::super::round(max_lr * (safe / view.lr()).min(0.1))))
+        }
+        _ => ("optim.lr", json!(super::super::round(safe))),
+    };
     Some(
         finding
             .because(
                 "updates are larger than the loss can bear: each overshoots by more than it gains",
                 "the same run at a tenth of the rate does no better",
             )
-            .fix("lower the rate", [("optim.lr", json!(super::super::round(safe)))]),
+            .fix("lower the rate", [patch]),
     )
 }

@@ -4,5 +4,6 @@
 
 mod faults;
 mod healthy;
+mod rehearsal;
 mod subject;
 mod table;

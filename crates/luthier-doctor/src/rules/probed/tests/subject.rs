@@ -60,6 +60,7 @@ impl Subject {
             load: None,
             config: None,
             lora: None,
+            heads: Vec::new(),
             parts: Vec::new(),
             tensors: tensors.iter().map(tensor).collect(),
         };
@@ -67,7 +68,7 @@ impl Subject {
             schema: 1,
             recipe,
             base: ".".into(),
-            data: DataPlan { classes: Vec::new(), splits: Vec::new() },
+            data: DataPlan::new(Vec::new(), Vec::new()),
             text: None,
             table: None,
             model,
@@ -79,6 +80,8 @@ impl Subject {
             device: "cpu".into(),
             memory_format: "contiguous".into(),
             class_weights: Vec::new(),
+            streams: Vec::new(),
+            stream: String::new(),
             notes: Vec::new(),
         };
         Subject { plan, probes: ProbeFacts::default() }
@@ -227,7 +230,7 @@ pub fn fit(updates: usize, left: f64, own: bool) -> FitFacts {
 }
 
 pub fn tensor(name: &str, norm: f64, grad: f64) -> TensorPoint {
-    TensorPoint { name: name.into(), norm, grad, update: 0.0 }
+    TensorPoint { name: name.into(), norm, grad, update: 0.0, trust: None }
 }
 
 /// Name, kind, deviation, share of dead units.

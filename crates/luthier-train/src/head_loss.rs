@@ -8,8 +8,8 @@ use crate::TrainError;
 /// How far probabilities are kept from where the logarithm ends.
 const EPSILON: f64 = 1e-7;
 
-/// What is minimised, ready to run.
-pub struct Objective {
+/// What is minimised for one head, ready to run.
+pub struct HeadLoss {
     pub(crate) loss: Loss,
     /// Number of classes; 0 for a regression
     pub(crate) classes: usize,
@@ -19,18 +19,18 @@ pub struct Objective {
     weight_of: Vec<f64>,
 }
 
-impl Objective {
+impl HeadLoss {
     /// `class_weights` is empty where all classes weigh the same; `classes` is 0 for a regression.
     pub fn new(loss: &Loss, class_weights: &[f64], classes: usize, outputs: i64, device: Device) -> Self {
         let weights = (!class_weights.is_empty())
             .then(|| Tensor::from_slice(class_weights).to_kind(Kind::Float).to_device(device));
-        Objective { loss: loss.clone(), classes, outputs, weights, weight_of: class_weights.to_vec() }
+        HeadLoss { loss: loss.clone(), classes, outputs, weights, weight_of: class_weights.to_vec() }
     }
 
     /// Sum of the losses of a batch, a scalar. `outputs` are the model's, fp32 [N, outputs]; `truth` the labels, int64
     /// [N], or, for a regression, the targets, fp32 [N, outputs].
     ///
-    /// Divided by [`Objective::denominator`] it is what PyTorch's loss gives with `reduction="mean"`.
+    /// Divided by [`HeadLoss::denominator`] it is what PyTorch's loss gives with `reduction="mean"`.
     pub fn sum(&self, outputs: &Tensor, truth: &Tensor) -> Result<Tensor, TrainError> {
         Ok(match &self.loss {
             Loss::CrossEntropy { input: LossInput::Logits, label_smoothing, .. } => outputs

@@ -1,0 +1,101 @@
+//! Several streams of samples that one model is trained on in turn.
+
+use luthier_recipe::{EpochEnds, Interleave};
+
+use crate::{Length, Patterns, Plan, PlanError, TensorPlan, schedule};
+
+/// Leaves to a stream's optimizer what its patterns match; all that the model trains where there are none. `key` is
+/// where the recipe has the patterns.
+///
+/// # Errors
+/// A pattern is none, or matches nothing that the model trains.
+pub fn narrow(tensors: &mut [TensorPlan], patterns: &[String], key: &str) -> Result<(), PlanError> {
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    let matcher = Patterns::new(patterns, key)?;
+    let trained = || tensors.iter().filter(|tensor| tensor.trainable);
+    if let Some((index, pattern)) = matcher.unused(trained().map(|tensor| tensor.name.as_str())).first() {
+        let what = format!("`{pattern}` matches no parameter that the model trains");
+        return Err(PlanError::at(format!("{key}[{index}]"), what)
+            .help("`luthier check` lists them; `*` matches anything, dots included"));
+    }
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.trainable) {
+        tensor.trainable = matcher.first(&tensor.name).is_some();
+    }
+    Ok(())
+}
+
+/// Tensors that more than one stream moves, with the names of those streams, in the plan's order.
+pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
+    let streams: Vec<&Plan> = std::iter::once(plan).chain(&plan.streams).collect();
+    let movers = |at: usize| {
+        let moves = |stream: &&&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.trainable);
+        streams.iter().filter(moves).map(|stream| stream.stream.as_str()).collect::<Vec<_>>()
+    };
+    let tensors = plan.model.tensors.iter().enumerate();
+    tensors
+        .map(|(at, tensor)| (tensor.name.as_str(), movers(at)))
+        .filter(|(_, movers)| movers.len() > 1 && plan.recipe.train.interleave != Interleave::Sum)
+        .collect()
+}
+
+/// Makes several plans over one model a run: how many updates each has in an epoch, and so in the run, and its rates.
+pub fn interleave(plans: &mut [Plan]) -> Result<(), PlanError> {
+    let Some(first) = plans.first() else { return Ok(()) };
+    let (ends, way) = (first.recipe.train.epoch_ends, first.recipe.train.interleave);
+    let steps: Vec<u64> = first.recipe.streams.iter().map(|stream| stream.steps.max(1)).collect();
+    let in_a_row = |index: usize| {
+        if way == Interleave::Ratio { steps.get(index).copied().unwrap_or(1) } else { 1 }
+    };
+    let rounds = plans.iter().enumerate().map(|(index, plan)| {
+        let (updates, steps) = (plan.length.updates_per_epoch, in_a_row(index));
+        match ends {
+            EpochEnds::Shortest => updates / steps,
+            EpochEnds::Longest => updates.div_ceil(steps),
+        }
+    });
+    let rounds = match ends {
+        EpochEnds::Shortest => rounds.min(),
+        EpochEnds::Longest => rounds.max(),
+    }
+    .unwrap_or(0);
+    let few = |(index, plan): &(usize, &Plan)| plan.length.updates_per_epoch < in_a_row(*index);
+    if let Some((index, plan)) = plans.iter().enumerate().find(few).filter(|_| rounds == 0) {
+        let (name, updates, steps) = (&plan.stream, plan.length.updates_per_epoch, in_a_row(index));
+        let what = format!("stream `{name}` has {updates} updates in an epoch, and takes {steps} in a row");
+        return Err(PlanError::at("train.interleave", what).help("take fewer `steps`, or smaller batches"));
+    }
+    for (index, plan) in plans.iter_mut().enumerate() {
+        let own = plan.length;
+        let updates_per_epoch = rounds * in_a_row(index);
+        let batches_per_epoch = updates_per_epoch * plan.recipe.train.grad_accum;
+        let length = Length {
+            samples: (batches_per_epoch * plan.recipe.train.batch_size).min(match ends {
+                EpochEnds::Shortest => own.samples,
+                EpochEnds::Longest => u64::MAX,
+            }),
+            batches_per_epoch,
+            updates_per_epoch,
+            updates: updates_per_epoch * own.epochs,
+            ..own
+        };
+        let passes = updates_per_epoch as f64 / own.updates_per_epoch as f64;
+        if updates_per_epoch != own.updates_per_epoch {
+            plan.notes.push(format!(
+                "an epoch takes {updates_per_epoch} updates, {passes:.2} passes over this stream's {} samples",
+                own.samples
+            ));
+        }
+        plan.length = length;
+        plan.lr_factors = schedule::factors(&plan.recipe.schedule, plan.recipe.optim.lr, &length);
+        if plan.recipe.schedule.warmup.steps >= length.updates {
+            let what = format!(
+                "the warm-up takes {} steps, but the stream has {} updates",
+                plan.recipe.schedule.warmup.steps, length.updates
+            );
+            return Err(PlanError::at("schedule.warmup.steps", what));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! Several heads and several streams over one model.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
+mod common;
+
+use std::sync::atomic::AtomicBool;
+
+use common::{Ear, alone, data};
+use luthier_plan::{EvalEnd, Event, Listener, Plan, StepEnd, streams};
+use luthier_train::{Checkpoint, Job, Runner, Session, TrainError, checkpoint, prepare};
+use luthier_weights::Weights;
+use miette::Diagnostic;
+use tempfile::TempDir;
+
+const TRANSFORM: &str = r#"
+    [streams.data.transform]
+    train = [{ op = "Resize", size = [64, 64] }]
+    eval = [{ op = "Resize", size = [64, 64] }]
+"#;
+
+/// Two streams over the 25 scenes: of the second, only the classifier is learned.
+fn recipe(sets: &[&str]) -> Result<luthier_recipe::Recipe, String> {
+    let text = format!(
+        r#"
+        name = "test"
+        task = "multi-task"
+        [model]
+        arch = "resnet18"
+        weights = "none"
+        [model.heads]
+        yaw = {{ weight = 0.5, hidden = ["dense"] }}
+        classifier = {{ hidden = ["dense"] }}
+        [train]
+        epochs = 2
+        batch_size = 8
+        precision = "fp32"
+        [[streams]]
+        name = "new"
+        optim = {{ type = "Adam", lr = 1e-3 }}
+        [streams.data]
+        train = "scenes"
+        attributes = "scenes/attributes.csv"
+        split = {{ valid = 0.25 }}
+        {TRANSFORM}
+        [[streams]]
+        name = "replay"
+        loss_weights = {{ classifier = 2.0 }}
+        train = ["classifier.*", "dense.*", "layer4.*"]
+        batch_size = 4
+        clip_grad_norm = 1.0
+        optim = {{ type = "SGD", lr = 1e-2, momentum = 0.9 }}
+        schedule = {{ type = "StepLR", step_size = 2, gamma = 0.5, unit = "step" }}
+        [streams.data]
+        train = "scenes"
+        split = {{ valid = 0.25 }}
+        {TRANSFORM}
+        "#
+    );
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    match luthier_recipe::parse("test.toml", &text, &sets) {
+        Ok(loaded) => Ok(loaded.recipe),
+        Err(error) => Err(format!("{error}{:?}", error.help().map(|help| help.to_string()))
+            + &error.related().into_iter().flatten().map(|one| format!("{one}")).collect::<String>()),
+    }
+}
+
+fn plan(sets: &[&str]) -> Plan {
+    prepare(&recipe(sets).unwrap(), data(), "cpu").unwrap().plan
+}
+
+/// What stands in the way of a plan.
+fn refused(sets: &[&str]) -> String {
+    match recipe(sets) {
+        Err(told) => told,
+        Ok(recipe) => match prepare(&recipe, data(), "cpu") {
+            Ok(_) => panic!("accepted: {sets:?}"),
+            Err(error) => {
+                let key =
+                    if let TrainError::Plan(error) = &error { error.key.clone() } else { String::new() };
+                format!("{key}: {error} | {}", error.help().map(|help| help.to_string()).unwrap_or_default())
+            }
+        },
+    }
+}
+
+struct Run {
+    folder: TempDir,
+    heard: Vec<Event>,
+}
+
+impl Run {
+    fn go(recipe: &luthier_recipe::Recipe, from: Option<Run>, stop_after: Option<u64>) -> Run {
+        let _alone = alone();
+        let ear = Ear { stop_after, ..Ear::default() };
+        let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
+        let stop = AtomicBool::new(false);
+        let prepared = prepare(recipe, data(), "cpu").unwrap();
+        let job = Job::new(Runner::new(prepared.plan, prepared.model).unwrap()).unwrap();
+        let last = from.as_ref().map(Run::last);
+        let folder = from.map_or_else(|| TempDir::new().unwrap(), |run| run.folder);
+        let session = Session::new(job, folder.path(), &mut listeners, &stop).unwrap();
+        let session = match &last {
+            Some(last) => session.resume(last).unwrap(),
+            None => session,
+        };
+        session.run().unwrap();
+        let heard = ear.heard.lock().unwrap().clone();
+        Run { folder, heard }
+    }
+
+    fn last(&self) -> Checkpoint {
+        checkpoint::newest(self.folder.path()).unwrap().0
+    }
+
+    fn weights(&self) -> Weights {
+        self.last().raw()
+    }
+
+    fn steps(&self) -> Vec<&StepEnd> {
+        fn step(event: &Event) -> Option<&StepEnd> {
+            if let Event::StepEnd(step) = event { Some(step) } else { None }
+        }
+        self.heard.iter().filter_map(step).collect()
+    }
+}
+
+/// Largest difference between two sets of weights.
+fn distance(a: &Weights, b: &Weights) -> f32 {
+    let floats = |weights: &Weights, name: &str| {
+        let tensor = luthier_model_tensor(weights, name);
+        Vec::<f32>::try_from(tensor.reshape([-1]).to_kind(tch::Kind::Float)).unwrap()
+    };
+    assert_eq!(a.tensors.len(), b.tensors.len());
+    let of = |name: &String| {
+        let (x, y) = (floats(a, name), floats(b, name));
+        x.iter().zip(y).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
+    };
+    a.tensors.keys().map(of).fold(0.0, f32::max)
+}
+
+fn luthier_model_tensor(weights: &Weights, name: &str) -> tch::Tensor {
+    luthier_model::tensor_of(name, &weights.tensors[name]).unwrap()
+}
+
+#[test]
+fn each_stream_has_its_plan_over_the_one_model() {
+    let plan = plan(&[]);
+    let other = &plan.streams[0];
+    assert_eq!((plan.stream.as_str(), other.stream.as_str()), ("new", "replay"));
+    assert_eq!(plan.model.heads, [("yaw".to_owned(), 8), ("classifier".to_owned(), 8)]);
+    let heads = |plan: &Plan| -> Vec<_> {
+        plan.data.tasks.iter().map(|task| (task.head.clone(), task.index, task.weight)).collect()
+    };
+    assert_eq!(heads(&plan), [("yaw".to_owned(), 0, 0.5), ("classifier".to_owned(), 1, 1.0)]);
+    assert_eq!(heads(other), [("classifier".to_owned(), 1, 2.0)]);
+    // 17 samples: 3 updates of 8, 5 of 4; the shorter one ends the epoch
+    assert_eq!((plan.length.updates, other.length.updates, other.lr_factors.len()), (6, 6, 6));
+    assert_eq!(other.lr_factors, [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
+    let shared = streams::shared(&plan);
+    assert!(shared.iter().any(|(name, who)| *name == "layer4.0.conv1.weight" && *who == ["new", "replay"]));
+    assert!(!shared.iter().any(|(name, _)| *name == "yaw.weight" || *name == "conv1.weight"));
+}
+
+#[test]
+fn an_epoch_ends_with_the_shortest_or_the_longest_and_turns_are_counted() {
+    let updates = |sets: &[&str]| {
+        let plan = plan(sets);
+        (plan.length.updates_per_epoch, plan.streams[0].length.updates_per_epoch)
+    };
+    assert_eq!(updates(&["train.epoch_ends=longest"]), (5, 5));
+    assert_eq!(updates(&["train.interleave=ratio", "streams[1].steps=2"]), (2, 4));
+    assert_eq!(updates(&["train.interleave=ratio", "streams[0].steps=3"]), (3, 1));
+    assert_eq!(
+        updates(&["train.interleave=ratio", "streams[1].steps=2", "train.epoch_ends=longest"]),
+        (3, 6)
+    );
+}
+
+#[test]
+fn updates_take_turns_and_losses_are_the_weighted_sums_of_the_heads() {
+    let run = Run::go(&recipe(&["train.epoch_ends=longest"]).unwrap(), None, None);
+    let steps = run.steps();
+    let order: Vec<&str> = steps.iter().map(|step| step.stream.as_str()).collect();
+    assert_eq!(order, ["", "replay"].repeat(10));
+    for step in &steps {
+        let weights: &[f64] = if step.stream.is_empty() { &[0.5, 1.0] } else { &[2.0] };
+        let sum: f64 = step.tasks.iter().zip(weights).map(|(task, weight)| weight * task.loss).sum();
+        assert!((sum - step.loss).abs() < 1e-9 && step.tasks.len() == weights.len(), "{step:?}");
+    }
+    // the shorter stream starts over: its 17 samples are seen in updates of 8, 8, 1, 8, 8
+    let counts: Vec<u64> =
+        steps.iter().filter(|step| step.stream.is_empty()).map(|step| step.count).collect();
+    assert_eq!(counts, [8, 8, 1, 8, 8].repeat(2));
+    let evals: Vec<&EvalEnd> = run
+        .heard
+        .iter()
+        .filter_map(|event| if let Event::EvalEnd(eval) = event { Some(eval) } else { None })
+        .collect();
+    assert_eq!(evals.len(), 4, "each stream after each epoch");
+    assert!(evals.iter().all(|eval| eval.count == 8));
+    let accuracy: f64 = evals[0].tasks.iter().map(|task| task.accuracy).sum::<f64>() / 2.0;
+    assert!((evals[0].accuracy.unwrap() - accuracy).abs() < 1e-12, "of all heads together");
+}
+
+#[test]
+fn a_parameter_of_one_stream_alone_is_not_moved_by_the_other() {
+    // the first stream stands still: what moves is the second one's
+    let run = Run::go(&recipe(&["streams[0].optim.lr=1e-30"]).unwrap(), None, None);
+    let before = prepare(&recipe(&[]).unwrap(), data(), "cpu").unwrap();
+    let after = run.weights();
+    for entry in before.model.parameters() {
+        let change =
+            (luthier_model_tensor(&after, &entry.name) - &entry.tensor).abs().max().double_value(&[]);
+        let own = ["classifier.", "dense.", "layer4."].iter().any(|layer| entry.name.starts_with(layer));
+        assert_eq!(change > 1e-9, own, "{}: {change}", entry.name);
+    }
+}
+
+/// Both streams the same whole set, plain SGD: what they do is known.
+const TWINS: &[&str] = &[
+    "train.shuffle=false",
+    "train.batch_size=17",
+    "streams[0].optim={ type = \"SGD\", lr = 0.01 }",
+    "streams[1].optim={ type = \"SGD\", lr = 0.01 }",
+    "streams[1].schedule={ type = \"constant\", unit = \"epoch\" }",
+    "streams[1].train=[]",
+    "streams[1].batch_size=17",
+    "streams[1].clip_grad_norm=1e9",
+    "streams[1].loss_weights={ yaw = 0.5, classifier = 1.0 }",
+    "streams[1].data.attributes=scenes/attributes.csv",
+];
+
+fn twins(more: &[&str]) -> luthier_recipe::Recipe {
+    recipe(&[TWINS, more].concat()).unwrap()
+}
+
+/// The same model and data without streams.
+fn alone_for(epochs: u64, lr: f64) -> luthier_recipe::Recipe {
+    let mut recipe = twins(&[]);
+    recipe.streams.clear();
+    recipe.train.epochs = epochs;
+    recipe.optim.lr = lr;
+    recipe
+}
+
+#[test]
+fn twins_that_alternate_are_one_run_of_twice_the_updates() {
+    let both = Run::go(&twins(&[]), None, None);
+    let one = Run::go(&alone_for(4, 0.01), None, None);
+    assert!(distance(&both.weights(), &one.weights()) < 1e-6);
+}
+
+#[test]
+fn the_sum_of_twins_is_one_run_at_twice_the_rate() {
+    let both = Run::go(
+        &{
+            let mut recipe = twins(&[]);
+            recipe.streams[1].optim = None;
+            recipe.streams[1].schedule = None;
+            recipe.train.interleave = luthier_recipe::Interleave::Sum;
+            recipe
+        },
+        None,
+        None,
+    );
+    assert_eq!(both.steps().len(), 4, "both streams tell their losses");
+    let one = Run::go(&alone_for(2, 0.02), None, None);
+    // running statistics are moved by both forward passes
+    let learned = |run: &Run| {
+        let mut weights = run.weights();
+        weights.tensors.retain(|name, _| !name.contains("running") && !name.contains("num_batches"));
+        weights
+    };
+    assert!(distance(&learned(&both), &learned(&one)) < 1e-5);
+}
+
+#[test]
+fn a_run_of_streams_that_is_interrupted_goes_on_to_the_last_bit() {
+    let recipe = recipe(&["train.epoch_ends=longest"]).unwrap();
+    let whole = Run::go(&recipe, None, None);
+    for stop in [1, 4, 5, 8] {
+        let torn = Run::go(&recipe, None, Some(stop));
+        assert_eq!(torn.last().state.update, stop);
+        let resumed = Run::go(&recipe, Some(torn), None);
+        assert_eq!(distance(&resumed.weights(), &whole.weights()), 0.0, "stopped after {stop}");
+        let mut states = [resumed.last().state, whole.last().state];
+        states.iter_mut().for_each(|state| {
+            state.seconds = 0.0;
+            state.sums.seconds = 0.0;
+            state.streams.iter_mut().for_each(|stream| stream.sums.seconds = 0.0);
+        });
+        assert_eq!(states[0], states[1]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_its_stream() {
+    let told = |sets: &[&str], parts: &[&str]| {
+        let text = refused(sets);
+        for part in parts {
+            assert!(text.contains(part), "{sets:?}: `{part}` is not in: {text}");
+        }
+    };
+    told(&["streams[1].loss_weights={ clasifier = 1.0 }"], &["there is no head `clasifier`"]);
+    told(&["streams[1].name=new"], &["two streams are called `new`"]);
+    told(&["streams[1].steps=2"], &["stream `replay` takes 2 steps in a row"]);
+    told(
+        &["streams[1].train=[\"clasifier.*\"]"],
+        &["streams[1].train[0]: `clasifier.*` matches no parameter"],
+    );
+    told(
+        &["streams[1].loss_weights={}"],
+        &["streams[1].data.attributes", "stream `replay`", "the column `yaw`"],
+    );
+    told(&["model.heads.hue.column=hues"], &["has no column `hues` | did you mean `hue`?"]);
+    told(&["model.heads.yaw.classes=4"], &["`yaw` is `", "and there are 4 classes"]);
+    told(&["model.heads.classifier.classes=5"], &["the head `classifier` has 5 classes, and the data has 8"]);
+    told(&["streams[0].loss_weights={ classifier = 1.0 }"], &["no stream trains the head `yaw`"]);
+    told(&["streams[1].data.train=nowhere"], &["nowhere"]);
+    told(&["train.interleave=sum"], &["stream `replay` has `optim`, and nothing to step with it"]);
+    told(&["train.ema={ decay = 0.9 }"], &["an average of the weights does not go with streams"]);
+    told(&["model.heads={}"], &["a multi-task model has heads"]);
+    told(&["train.interleave=ratio", "streams[1].steps=9"], &["takes 9 in a row"]);
+}
