@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
             let ac = table(&metadata.ac_huffman_tables, component.ac_table_index)?;
             let skips = skips.get_mut(usize::from(component.ac_table_index))?;
             let ac = Rc::clone(skips.get_or_insert_with(|| Rc::new(Skips::new(ac))));
-            Some(Component { dc: &**dc, ac, blocks, before: 0 })
+            Some(Component { dc, ac, blocks, before: 0 })
         });
         let components = components.collect::<Option<Vec<_>>>().filter(|_| in_order)?;
         let (mut data, stuffed) = unstuffed(bytes.get(metadata.entropy_data_offset..)?);
