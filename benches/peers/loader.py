@@ -6,7 +6,8 @@ Both read the same files with the same number of workers, in turns, in one run. 
 the clock is; Luthier's threads are started within its first epoch, and its start is not counted for either.
 Printed per number of workers: milliseconds per photo (medians over the repeats) and torchvision's over Luthier's for
 
-    cold    every photo decoded anew in every epoch (`cache_mib = 0`)
+    first   the first epoch with nothing kept (`cache_mib = 0`): files are checked and read through
+    cold    every photo decoded anew in every epoch, nothing kept but where the pieces of each file begin
     cached  epochs after the first, decoded pictures kept (the default)
     job     five epochs from the start with the default cache: what a fine-tuning run sees
 """
@@ -78,19 +79,20 @@ def main():
 
     for workers in args.workers:
         theirs = peer(args.folder, workers)
-        seen = {"torchvision": [], "cold": [], "cached": [], "job": [], "torchvision job": []}
+        seen = {"torchvision": [], "first": [], "cold": [], "cached": [], "job": [], "torchvision job": []}
         for _ in range(args.repeats):
             epochs = [seconds / count * 1e3 for seconds, count in (theirs() for _ in range(EPOCHS))]
             seen["torchvision"].append(statistics.median(epochs))
             seen["torchvision job"].append(sum(epochs))
             cold = ours(binary, args.folder, workers, 0)
             cached = ours(binary, args.folder, workers, 1024)
+            seen["first"].append(cold[0])
             seen["cold"].append(statistics.median(cold))
             seen["cached"].append(statistics.median(cached[1:]))
             seen["job"].append(sum(cached))
         middle = {name: statistics.median(values) for name, values in seen.items()}
         print(f"workers {workers}: torchvision {middle['torchvision']:.2f} ms a photo")
-        for name, peer_name in (("cold", "torchvision"), ("cached", "torchvision"), ("job", "torchvision job")):
+        for name, peer_name in (("first", "torchvision"), ("cold", "torchvision"), ("cached", "torchvision"), ("job", "torchvision job")):
             each = middle[name] / (EPOCHS if name == "job" else 1)
             print(f"  {name:6} {each:.2f} ms a photo, {middle[peer_name] / middle[name]:.1f}x")
         if args.json:

@@ -120,8 +120,8 @@ fn clusters_of_equal_rows_are_repaired_and_have_a_temperature() {
 
 #[test]
 fn blocks_and_threads_change_nothing() {
-    let rows = directions(3000, 8);
-    // blocks of 2¹⁰ rows
+    // blocks of 2²² / 1000 rows
+    let rows = directions(9000, 8);
     let start = rows.narrow(0, 0, 1000);
     let options = KMeans { iterations: 4, spherical: false };
     let before = luthier_torch::threads();

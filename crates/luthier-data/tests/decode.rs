@@ -165,7 +165,8 @@ fn first_difference(whole: &Picture, part: &Part, inside: CropBox) -> Option<(u3
 #[test]
 fn only_what_is_wanted_of_a_jpeg_is_decoded() {
     let wanted = CropBox { left: 40, top: 10, width: 9, height: 8 };
-    let part = picture::decode_part(bytes("baseline-444.jpg"), Limits::default(), |_| Some(wanted)).unwrap();
+    let part =
+        picture::decode_part(bytes("baseline-444.jpg"), Limits::default(), None, |_| Some(wanted)).unwrap();
     assert_eq!((part.left, part.top, part.whole), (40, 10, (61, 43)));
     assert_eq!((part.picture.width, part.picture.height), (9, 8));
     // the lines below are not even read
@@ -173,12 +174,59 @@ fn only_what_is_wanted_of_a_jpeg_is_decoded() {
     let tail = broken.len() - 40;
     broken[tail..tail + 30].fill(0xFE);
     assert!(picture::decode(&broken, Limits::default()).is_err());
-    assert_eq!(picture::decode_part(broken, Limits::default(), |_| Some(wanted)).unwrap(), part);
+    assert_eq!(picture::decode_part(broken, Limits::default(), None, |_| Some(wanted)).unwrap(), part);
     // nor is a picture without its end taken for one
     let mut cut = bytes("baseline-444.jpg");
     cut.truncate(cut.len() - 2);
-    let error = picture::decode_part(cut, Limits::default(), |_| Some(wanted)).unwrap_err();
+    let error = picture::decode_part(cut, Limits::default(), None, |_| Some(wanted)).unwrap_err();
     assert_eq!(error, PictureError::Truncated { format: Format::Jpeg });
+}
+
+/// A photo-like JPEG of 400 × 96 pixels.
+fn waves() -> Vec<u8> {
+    let wave = |x: usize, y: usize, c: usize| 128.0 + 90.0 * ((x * (c + 1) + y * y) as f32 / 37.0).sin();
+    let places = (0..96).flat_map(|y| (0..400).map(move |x| (x, y)));
+    let pixels: Vec<u8> = places.flat_map(|(x, y)| [0, 1, 2].map(|c| wave(x, y, c) as u8)).collect();
+    let encoder = Encoder::new(&pixels, 400, 96, PixelFormat::Rgb).quality(95);
+    encoder.subsampling(Subsampling::S444).encode().unwrap()
+}
+
+#[test]
+fn with_an_index_only_the_pieces_that_hold_the_part_are_decoded() {
+    let (jpeg, limits) = (waves(), Limits::default());
+    let whole = picture::decode(&jpeg, limits).unwrap();
+    let index = picture::index(&jpeg, limits).unwrap();
+    let wanted = CropBox { left: 150, top: 37, width: 100, height: 30 };
+    let part = picture::decode_part(jpeg, limits, Some(&index), |_| Some(wanted)).unwrap();
+    // pieces are 64 wide and 8 high
+    assert_eq!((part.left, part.top, part.whole), (128, 32, (400, 96)));
+    assert_eq!((part.picture.width, part.picture.height), (128, 40));
+    let pieces = CropBox { left: 128, top: 32, width: 128, height: 40 };
+    assert_eq!(first_difference(&whole, &part, pieces), None);
+}
+
+#[test]
+fn an_index_of_other_bytes_is_not_used() {
+    let (jpeg, limits) = (waves(), Limits::default());
+    let index = picture::index(&jpeg, limits).unwrap();
+    let wanted = CropBox { left: 150, top: 37, width: 100, height: 30 };
+    let mut other = jpeg.clone();
+    let late = other.len() - 9;
+    other[late] ^= 1;
+    let with = picture::decode_part(other.clone(), limits, Some(&index), |_| Some(wanted)).unwrap();
+    assert_eq!(with, picture::decode_part(other, limits, None, |_| Some(wanted)).unwrap());
+    assert_ne!(with, picture::decode_part(jpeg, limits, Some(&index), |_| Some(wanted)).unwrap());
+}
+
+#[test]
+fn there_is_no_index_of_what_is_broken_or_no_jpeg() {
+    let limits = Limits::default();
+    let mut cut = waves();
+    cut.truncate(cut.len() / 2);
+    cut.extend([0xFF, 0xD9]);
+    assert!(picture::index(&cut, limits).is_none());
+    assert!(picture::index(&bytes("rgb.png"), limits).is_none());
+    assert!(picture::index(&waves(), Limits { max_megapixels: 0.01 }).is_none());
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -212,9 +260,14 @@ proptest! {
             prop_assert_eq!(picture.rgb.len(), picture.width as usize * picture.height as usize * 3);
         }
         let _ = picture::header(&file, limits);
-        if let Ok(part) = picture::decode_part(file, limits, |size| Some(box_in(size, part))) {
-            let Picture { width, height, rgb } = part.picture;
-            prop_assert_eq!(rgb.len(), width as usize * height as usize * 3);
+        let index = picture::index(&file, limits);
+        for index in [None, index.as_ref()] {
+            let part = picture::decode_part(file.clone(), limits, index, |size| Some(box_in(size, part)));
+            // once it was read through, whether it is sound does not depend on the part
+            prop_assert!(index.is_none() || part.is_ok() == picture::decode(&file, limits).is_ok());
+            if let Ok(Part { picture: Picture { width, height, rgb }, .. }) = part {
+                prop_assert_eq!(rgb.len(), width as usize * height as usize * 3);
+            }
         }
     }
 
@@ -228,15 +281,19 @@ proptest! {
         let name = &which.get(&rows).file;
         let whole = decode(name).unwrap();
         let inside = box_in((whole.width, whole.height), part);
-        let part = picture::decode_part(bytes(name), Limits::default(), |_| Some(inside)).unwrap();
-        prop_assert_eq!(part.whole, (whole.width, whole.height));
-        prop_assert_eq!(first_difference(&whole, &part, inside), None, "{} {:?}", name, inside);
+        let index = picture::index(&bytes(name), Limits::default());
+        for index in [None, index.as_ref()] {
+            let part = picture::decode_part(bytes(name), Limits::default(), index, |_| Some(inside)).unwrap();
+            prop_assert_eq!(part.whole, (whole.width, whole.height));
+            prop_assert_eq!(first_difference(&whole, &part, inside), None, "{} {:?}", name, inside);
+        }
     }
 
     /// The same for JPEGs of every size, colour resolution and order of data.
     #[test]
     fn a_part_of_any_jpeg_is_cut_from_the_whole(
-        (width, height) in (1usize..90, 1usize..90),
+        (width, height) in prop_oneof![(1usize..90, 1usize..90), (1usize..400, 1usize..60)],
+        (quality, optimized) in (1u8..=100, any::<bool>()),
         noise in any::<u32>(),
         subsampling in prop::sample::select(vec![
             Subsampling::S444, Subsampling::S422, Subsampling::S420,
@@ -254,7 +311,8 @@ proptest! {
             .collect();
         let format = if grey { PixelFormat::Grayscale } else { PixelFormat::Rgb };
         let jpeg = Encoder::new(&pixels, width, height, format)
-            .quality(90)
+            .quality(quality)
+            .optimize_huffman(optimized)
             .subsampling(subsampling)
             .progressive(progressive)
             .arithmetic(arithmetic)
@@ -263,7 +321,14 @@ proptest! {
             .unwrap();
         let whole = picture::decode(&jpeg, Limits::default()).unwrap();
         let inside = box_in((whole.width, whole.height), part);
-        let part = picture::decode_part(jpeg, Limits::default(), |_| Some(inside)).unwrap();
-        prop_assert_eq!(first_difference(&whole, &part, inside), None, "{:?}", inside);
+        let index = picture::index(&jpeg, Limits::default());
+        let one_pass = !progressive && !arithmetic && restart == 0;
+        // a lone component that says it is sampled otherwise than 1 × 1 is left alone
+        let usual = !grey || matches!(subsampling, Subsampling::S444);
+        prop_assert_eq!(index.is_some(), one_pass && usual);
+        for index in [None, index.as_ref()] {
+            let part = picture::decode_part(jpeg.clone(), Limits::default(), index, |_| Some(inside)).unwrap();
+            prop_assert_eq!(first_difference(&whole, &part, inside), None, "{:?}", inside);
+        }
     }
 }

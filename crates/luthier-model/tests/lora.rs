@@ -145,7 +145,10 @@ fn what_is_written_is_what_was_read() {
             ours.push(name);
         }
         ours.sort();
-        let mut expected: Vec<String> = theirs.tensors.keys().cloned().collect();
+        // with `bias = "all"`, PEFT writes those of a module to save once more, and those it took the place of
+        let twice =
+            |name: &&String| !name.contains(".modules_to_save.") && !name.contains(".original_module.");
+        let mut expected: Vec<String> = theirs.tensors.keys().filter(twice).cloned().collect();
         expected.sort();
         assert_eq!(ours, expected);
         let config = model.adapter_config(&plan, Some("base"));

@@ -61,7 +61,10 @@ pub fn resolve(
     }
     let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
     let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
-    check_schedule(&recipe.schedule, &length)?;
+    // of several streams, how long each runs is decided when all are known
+    if recipe.streams.is_empty() {
+        check_schedule(&recipe.schedule, &length)?;
+    }
     let mut lr_factors = schedule::factors(&recipe.schedule, recipe.optim.lr, &length);
     stages::scale(&stages, &length, &mut lr_factors);
     let mut notes = notes(recipe, &length, &data, ranks);

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::{Shape, replay, replay_events};
-use luthier_plan::Event;
+use luthier_plan::{EvalEnd, Event, StepEnd, TaskScore};
 use luthier_track::{RunDir, compare_plot, plot_run, plots};
 
 fn svg(run: &RunDir, name: &str) -> String {
@@ -174,4 +174,50 @@ fn a_gap_in_the_metrics_is_a_line_through_it() {
     let run = replay_events(&folder.path().join("run"), &Shape::default(), &gappy);
     assert_eq!(run.metrics().unwrap().steps.len(), 80);
     plot_run(&run).unwrap();
+}
+
+/// The events of a run with two heads, and the same again as a second stream.
+fn several() -> Vec<Event> {
+    let score = |loss: f64| {
+        let one = |head: &str, by: f64| TaskScore { head: head.into(), loss: loss * by, accuracy: 0.5 * by };
+        vec![one("shape", 1.0), one("hue", 0.7)]
+    };
+    let mut events = Vec::new();
+    for event in Shape::default().events(0) {
+        for stream in ["", "replay"] {
+            let (stream, one) = (stream.to_owned(), event.clone());
+            match one {
+                Event::StepEnd(step) => {
+                    events.push(Event::StepEnd(StepEnd { stream, tasks: score(step.loss), ..step }));
+                }
+                Event::EvalEnd(eval) => {
+                    events.push(Event::EvalEnd(EvalEnd { stream, tasks: score(eval.loss), ..eval }));
+                }
+                other if stream.is_empty() => events.push(other),
+                _ => {}
+            }
+        }
+    }
+    events
+}
+
+#[test]
+fn heads_and_streams_have_curves_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = replay_events(&folder.path().join("several"), &Shape::default(), &several());
+    let heads = svg(&run, "heads");
+    for name in ["shape", "hue", "shape, replay", "hue, replay"] {
+        assert!(heads.contains(&format!(">{name}<")), "{name} has no entry in the legend");
+    }
+    assert!(svg(&run, "streams").contains(">replay<"));
+    // what one stream did is not mixed into the other's curve
+    let metrics = run.metrics().unwrap();
+    let shape = Shape::default();
+    assert_eq!(
+        (metrics.steps.len() as u64, metrics.streams[0].steps.len() as u64),
+        (shape.updates(), shape.updates())
+    );
+    let plain = replay_events(&folder.path().join("plain"), &shape, &shape.events(0));
+    assert_eq!(svg(&run, "loss"), svg(&plain, "loss"));
+    assert!(!names(&plain).iter().any(|name| name == "heads" || name == "streams"));
 }

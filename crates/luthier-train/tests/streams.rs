@@ -178,6 +178,20 @@ fn an_epoch_ends_with_the_shortest_or_the_longest_and_turns_are_counted() {
 }
 
 #[test]
+fn a_warm_up_is_held_against_the_updates_that_the_stream_has() {
+    let warm = |steps: u64| {
+        format!(
+            "streams[1].schedule={{ type = \"constant\", unit = \"step\", warmup = {{ steps = {steps} }} }}"
+        )
+    };
+    // ten passes over the 5 updates of the second stream alone, as the first one takes 3 in an epoch
+    let long = ["train.epochs=10".to_owned(), warm(29)];
+    assert_eq!(plan(&long.each_ref().map(String::as_str)).streams[0].length.updates, 30);
+    let told = refused(&[&long[0], &warm(30)]);
+    assert!(told.contains("the warm-up takes 30 steps, but the stream has 30 updates"), "{told}");
+}
+
+#[test]
 fn updates_take_turns_and_losses_are_the_weighted_sums_of_the_heads() {
     let run = Run::go(&recipe(&["train.epoch_ends=longest"]).unwrap(), None, None);
     let steps = run.steps();

@@ -3,7 +3,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use crate::picture::Picture;
+use crate::picture::{McuIndex, Picture};
+
+/// Memory for indices of JPEGs, whatever the limit for pictures is: enough for some ten thousand photos.
+const MOST_INDEX_BYTES: usize = 64 << 20;
 
 /// Decoded pictures, kept until the memory for them is used up.
 ///
@@ -15,6 +18,11 @@ pub(super) struct Cache {
     sound: Vec<AtomicBool>,
     bytes: AtomicUsize,
     limit: usize,
+    /// Whether a picture found no room
+    full: AtomicBool,
+    /// Where the pieces of files begin, for pictures that are not kept
+    indices: Vec<OnceLock<Option<Box<McuIndex>>>>,
+    index_bytes: AtomicUsize,
 }
 
 impl Cache {
@@ -25,6 +33,9 @@ impl Cache {
             sound: (0..samples).map(|_| AtomicBool::new(false)).collect(),
             bytes: AtomicUsize::new(0),
             limit,
+            full: AtomicBool::new(limit == 0),
+            indices: (0..samples).map(|_| OnceLock::new()).collect(),
+            index_bytes: AtomicUsize::new(0),
         }
     }
 
@@ -32,24 +43,49 @@ impl Cache {
         self.slots.get(index as usize)?.get().cloned()
     }
 
-    /// Whether the sample was offered to [`Cache::keep`] before.
+    /// Notes that the sample was decoded without an error.
+    pub(super) fn found_sound(&self, index: u32) {
+        if let Some(sound) = self.sound.get(index as usize) {
+            sound.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the sample was decoded without an error before.
     pub(super) fn is_sound(&self, index: u32) -> bool {
         self.sound.get(index as usize).is_some_and(|sound| sound.load(Ordering::Relaxed))
     }
 
     pub(super) fn keep(&self, index: u32, picture: &Arc<Picture>) {
-        if let Some(sound) = self.sound.get(index as usize) {
-            sound.store(true, Ordering::Relaxed);
-        }
+        self.found_sound(index);
         let Some(slot) = self.slots.get(index as usize) else { return };
         let size = picture.bytes();
         let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(size).filter(|total| *total <= self.limit)
         });
+        self.full.fetch_or(reserved.is_err(), Ordering::Relaxed);
         if reserved.is_ok() && slot.set(Arc::clone(picture)).is_err() {
             // another thread kept it in the meantime
             self.bytes.fetch_sub(size, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a picture that is decoded whole may be kept.
+    pub(super) fn has_room(&self) -> bool {
+        !self.full.load(Ordering::Relaxed)
+    }
+
+    /// The index of a sample's file, made when it is first asked for. None where there can't be one, or no room.
+    pub(super) fn index(&self, sample: u32, make: impl FnOnce() -> Option<McuIndex>) -> Option<&McuIndex> {
+        let slot = self.indices.get(sample as usize)?;
+        if slot.get().is_none() && self.index_bytes.load(Ordering::Relaxed) >= MOST_INDEX_BYTES {
+            return None;
+        }
+        let made = slot.get_or_init(|| {
+            let index = make()?;
+            self.index_bytes.fetch_add(index.bytes(), Ordering::Relaxed);
+            Some(Box::new(index))
+        });
+        made.as_deref()
     }
 
     pub(super) fn bytes(&self) -> usize {

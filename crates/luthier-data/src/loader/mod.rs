@@ -41,7 +41,8 @@ pub struct LoaderOptions {
     pub threads: usize,
     /// Batches made ahead of the one in use, at least 1
     pub prefetch_batches: usize,
-    /// Memory for decoded pictures that are used again, in bytes; 0 switches it off
+    /// Memory for decoded pictures that are used again, in bytes; 0 switches it off. Beside it up to 64 MiB hold
+    /// where the pieces of JPEGs begin, if they are cropped at random and decoded anew
     pub cache_bytes: usize,
     /// The run's seed: decides the random transforms
     pub seed: u64,

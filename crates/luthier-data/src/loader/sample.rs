@@ -21,8 +21,7 @@ impl Shared {
         if let Some(picture) = self.cache.get(index) {
             return Ok(self.chain.apply_rest(&picture, key, scratch, out)?);
         }
-        // a picture is decoded whole once: whether it is broken must not depend on the box that is drawn
-        if self.cache.is_sound(index) {
+        if self.cache.is_sound(index) || !self.cache.has_room() {
             return self.load_part(index, key, scratch, out);
         }
         let picture = Arc::new(self.decode(index, scratch)?);
@@ -49,9 +48,18 @@ impl Shared {
         scratch: &mut Scratch,
         out: &mut [f32],
     ) -> Result<(), DataError> {
+        let (bytes, limits) = (self.read(index)?, self.source.limits);
+        let read_through = || self.chain.cuts_first().then(|| picture::index(&bytes, limits))?;
+        let places = self.cache.index(index, read_through);
+        // every picture is read or decoded whole once: whether it is broken must not depend on the box that is drawn
+        if places.is_none() && !self.cache.is_sound(index) {
+            let decoded = picture::decode(&bytes, limits).map_err(|e| self.unreadable(index, e))?;
+            self.cache.found_sound(index);
+            return Ok(self.chain.apply(&decoded, key, scratch, out)?);
+        }
         let wanted = |size| self.chain.first_box(size, key);
-        let part = picture::decode_part(self.read(index)?, self.source.limits, wanted)
-            .map_err(|e| self.unreadable(index, e))?;
+        let part =
+            picture::decode_part(bytes, limits, places, wanted).map_err(|e| self.unreadable(index, e))?;
         Ok(self.chain.apply_to_part(&part, key, scratch, out)?)
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use image::ImageFormat;
 
-use super::{CropBox, Format, Header, Limits, Part, Picture, PictureError, jpeg, plain};
+use super::{CropBox, Format, Header, Limits, McuIndex, Part, Picture, PictureError, jpeg, plain};
 
 /// Enough for the header of nearly every picture; a JPEG with a large thumbnail or profile in front needs more.
 const HEADER_BYTES: u64 = 64 << 10;
@@ -34,19 +34,28 @@ pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture, PictureError>
 
 /// Decodes at least the box that `wanted` chooses inside a picture of a width and height, or the whole picture. The
 /// pixels are those that [`decode`] gives, but where only a part is decoded the rest may be broken without an error.
+/// An `index` of the same bytes makes it faster and changes nothing; one of others is not used.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_part(
     bytes: Vec<u8>,
     limits: Limits,
-    wanted: impl FnOnce((u32, u32)) -> Option<CropBox>,
+    index: Option<&McuIndex>,
+    wanted: impl Fn((u32, u32)) -> Option<CropBox>,
 ) -> Result<Part, PictureError> {
     let format = sniff(&bytes)?;
     guard(format, || match format {
-        Format::Jpeg => jpeg::decode_part(bytes, limits, wanted),
+        Format::Jpeg => jpeg::decode_part(bytes, limits, index, wanted),
         other => Ok(plain::decode(other, &bytes, limits)?.into()),
     })
+}
+
+/// Reads through a picture so that parts of it can be decoded faster afterwards. None where that can't be.
+pub fn index(bytes: &[u8], limits: Limits) -> Option<McuIndex> {
+    // a picture without an index is decoded all the same, and says then what is wrong with it
+    let format = sniff(bytes).ok().filter(|format| *format == Format::Jpeg)?;
+    guard(format, || Ok(jpeg::index(bytes, limits))).ok()?
 }
 
 /// What the header says, without decoding pixels. `bytes` may be only the beginning of a file.

@@ -10,8 +10,9 @@ mod jpeg;
 mod plain;
 
 pub(crate) use decode::read_file;
-pub use decode::{decode, decode_file, decode_part, header, header_file};
+pub use decode::{decode, decode_file, decode_part, header, header_file, index};
 pub use error::PictureError;
+pub use jpeg::McuIndex;
 
 /// A picture as 8-bit RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -171,6 +171,11 @@ impl Chain {
         }
     }
 
+    /// Whether there is a [`Chain::first_box`] in every picture.
+    pub(crate) fn cuts_first(&self) -> bool {
+        matches!(self.ops.first(), Some(Transform::RandomResizedCrop { .. }))
+    }
+
     /// Runs the whole chain on a part that holds at least its [`Chain::first_box`].
     pub(crate) fn apply_to_part(
         &self,

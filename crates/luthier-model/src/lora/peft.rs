@@ -138,9 +138,11 @@ impl AdapterFile {
                 layers.push(layer.to_owned());
             }
         }
-        if asked.modules_to_save.is_none() && !modules.contains(&model.head) && !layers.contains(&model.head)
-        {
-            layers.push(model.head.clone());
+        if asked.modules_to_save.is_none() {
+            let heads = model.head_layers().into_iter();
+            let more: Vec<String> =
+                heads.filter(|head| !modules.contains(head) && !layers.contains(head)).collect();
+            layers.extend(more);
         }
         let words = match &self.config.target_modules {
             Value::Array(names) => names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
@@ -252,7 +254,7 @@ impl Model {
 
     /// `adapter_config.json`; `base` is where the weights below came from.
     pub fn adapter_config(&self, plan: &LoraPlan, base: Option<&str>) -> Value {
-        let head = plan.modules_to_save.contains(&self.head);
+        let head = self.head_layers().iter().all(|head| plan.modules_to_save.contains(head));
         let saved: Vec<String> = plan.modules_to_save.iter().map(|layer| self.exported(layer)).collect();
         json!({
             "peft_type": "LORA",

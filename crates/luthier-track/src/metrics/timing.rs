@@ -116,6 +116,7 @@ impl TimingRecord {
             | Event::EvalBegin { .. }
             | Event::Monitor(_)
             | Event::Spike(_)
+            | Event::NoGradient { .. }
             | Event::SampleSkipped { .. } => None,
         }
     }

@@ -7,7 +7,7 @@ use super::axis::{Axis, Numbers};
 use super::chart::{Chart, HEIGHT, WIDTH, shared_legend};
 use super::matrix;
 use super::series::{COLORS, Series, Stroke, range, smooth};
-use super::update_ratio;
+use super::{several, update_ratio};
 use crate::{EvalPoint, Metrics};
 
 const TRAIN: &str = COLORS[0];
@@ -37,6 +37,8 @@ pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<P
     add("loss", "Loss", loss(&run));
     add("accuracy", "Accuracy", accuracy(&run));
     add("r2", "Explained variance, R²", explained(&run));
+    add("heads", "Accuracy of every head, validation", several::heads(metrics));
+    add("streams", "Loss of every stream, training", several::streams(plan, metrics));
     add("learning-rate", "Learning rate", learning_rate(plan, metrics));
     add("gradient-norm", "Gradient norm", gradient_norm(plan, metrics));
     add("update-ratio", "Share of a weight that an update moves", update_ratio::chart(looks));
@@ -224,7 +226,7 @@ fn colors(runs: &[Run], place: usize) -> (&'static str, &'static str) {
     }
 }
 
-fn push(
+pub(super) fn push(
     series: &mut Vec<Series>,
     label: String,
     points: Vec<(f64, f64)>,
@@ -238,7 +240,12 @@ fn push(
 }
 
 /// A light line of the raw numbers, and a smoothed one over it.
-fn push_noisy(series: &mut Vec<Series>, label: String, points: Vec<(f64, f64)>, color: &'static str) {
+pub(super) fn push_noisy(
+    series: &mut Vec<Series>,
+    label: String,
+    points: Vec<(f64, f64)>,
+    color: &'static str,
+) {
     match smooth(&points) {
         Some(smoothed) => {
             series.push(Series { label: None, points, color, stroke: Stroke::Faint, marks: false });
@@ -249,7 +256,7 @@ fn push_noisy(series: &mut Vec<Series>, label: String, points: Vec<(f64, f64)>, 
 }
 
 /// Heights that must be seen: all of the main curves, and of the raw ones all but rare spikes.
-fn bounds(series: &[Series]) -> Option<(f64, f64)> {
+pub(super) fn bounds(series: &[Series]) -> Option<(f64, f64)> {
     let ranges = series.iter().filter_map(|series| {
         let tail = if series.stroke == Stroke::Faint { 0.01 } else { 0.0 };
         range(series.points.iter().map(|point| point.1), tail)
@@ -257,7 +264,7 @@ fn bounds(series: &[Series]) -> Option<(f64, f64)> {
     ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-fn chart(id: &str, y_label: &str, runs: &[Run], series: Vec<Series>, y: Axis) -> Chart {
+pub(super) fn chart(id: &str, y_label: &str, runs: &[Run], series: Vec<Series>, y: Axis) -> Chart {
     let ends = series.iter().flat_map(|series| series.points.last()).map(|point| point.0);
     let end = ends.fold(0.0, f64::max);
     let x = Axis::exact(0.0, end, if end > 8.0 { 8 } else { end.ceil().max(4.0) as usize }, Numbers::Plain);

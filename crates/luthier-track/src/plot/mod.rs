@@ -8,6 +8,7 @@ mod free;
 mod matrix;
 mod render;
 mod series;
+mod several;
 mod update_ratio;
 
 pub(crate) use axis::grouped;

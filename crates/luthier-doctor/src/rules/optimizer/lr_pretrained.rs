@@ -62,6 +62,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         tensor.role == Role::Weight
             && !load.head.contains(&tensor.name)
             && !load.missing.contains(&tensor.name)
+            // LoRA's matrices are new; how far they may leap is a rule of its own
+            && !tensor.name.contains(".lora_")
     });
     let rates = kept.filter_map(|tensor| plan.groups.get(tensor.group?)).map(|group| group.lr);
     let Some(lr) = rates.max_by(f64::total_cmp).map(|lr| reading::peak(plan, lr)) else { return Vec::new() };

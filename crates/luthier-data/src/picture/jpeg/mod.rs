@@ -1,8 +1,15 @@
 //! JPEG by `libjpeg-turbo-rs`: the arithmetic of the C library that Pillow reads with, to the bit, in Rust. Four inks
 //! are left to [`inks`].
 
+mod bits;
+mod excerpt;
+mod index;
+mod skip;
+
 use image::metadata::Orientation;
 use libjpeg_turbo_rs::{ComponentInfo, DecodeLimits, Decoder, FrameHeader, JpegError, PixelFormat};
+
+pub use index::McuIndex;
 
 use super::{CropBox, Format, Header, Limits, Part, Picture, PictureError, inks, plain};
 
@@ -16,22 +23,31 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, PictureErr
     Ok(plain::upright(stored, orientation(&decoder)))
 }
 
-/// Decodes what `wanted` chooses of a picture of a width and height, and little more: the lines below are not read at
-/// all, the lines above are read but not transformed.
+/// Reads through a picture for [`decode_part`]. None where that would not spare anything.
+pub(super) fn index(bytes: &[u8], limits: Limits) -> Option<McuIndex> {
+    let decoder = open(bytes, limits).ok()?;
+    must_end(bytes).ok()?;
+    is_simple(&decoder).then(|| McuIndex::new(bytes, &decoder))?
+}
+
+/// Decodes what `wanted` chooses of a picture of a width and height, and little more. With an index nothing else is
+/// read; without, the lines below are not read at all, and the lines above are read but not transformed.
 pub(super) fn decode_part(
     mut bytes: Vec<u8>,
     limits: Limits,
-    wanted: impl FnOnce((u32, u32)) -> Option<CropBox>,
+    index: Option<&McuIndex>,
+    wanted: impl Fn((u32, u32)) -> Option<CropBox>,
 ) -> Result<Part, PictureError> {
+    if let Some(part) = index.and_then(|index| indexed(&bytes, limits, index, &wanted)) {
+        return part;
+    }
     let decoder = open(&bytes, limits)?;
     let whole = size(&decoder);
-    // decoded whole: what is turned afterwards, and what is rare
-    let simple = orientation(&decoder) == Orientation::NoTransforms && is_common(&decoder);
-    let Some(wanted) = wanted(whole).filter(|_| simple) else {
+    let Some(wanted) = wanted(whole).filter(|_| is_simple(&decoder)) else {
         return Ok(decode(&bytes, limits)?.into());
     };
     must_end(&bytes)?;
-    let area = with_neighbours(wanted, whole, decoder.header());
+    let area = with_neighbours(wanted, whole, reach(decoder.header()));
     // a picture whose header claims fewer lines is the upper part of that picture
     claim_lines(&mut bytes, area.top + area.height);
     let mut decoder = open(&bytes, limits)?;
@@ -43,6 +59,25 @@ pub(super) fn decode_part(
     Ok(Part { picture, left, top: area.top, whole })
 }
 
+/// Decodes no more than the pieces that hold what is wanted. None where the index is of no use.
+fn indexed(
+    bytes: &[u8],
+    limits: Limits,
+    index: &McuIndex,
+    wanted: impl Fn((u32, u32)) -> Option<CropBox>,
+) -> Option<Result<Part, PictureError>> {
+    let whole = index.size;
+    let area = with_neighbours(wanted(whole)?, whole, index.reach);
+    let (jpeg, place) = index.is_of(bytes).then(|| excerpt::excerpt(bytes, index, area))??;
+    let picture = open(&jpeg, limits).and_then(|mut decoder| pixels(&mut decoder));
+    Some(picture.map(|picture| Part { picture, left: place.left, top: place.top, whole }))
+}
+
+/// Whether a part can be decoded alone: not where the picture is turned afterwards, and not where it is rare.
+fn is_simple(decoder: &Decoder<'_>) -> bool {
+    orientation(decoder) == Orientation::NoTransforms && is_common(decoder)
+}
+
 /// Whether the data is one pass over lines of 8-bit grey or colour.
 fn is_common(decoder: &Decoder<'_>) -> bool {
     let frame = decoder.header();
@@ -50,12 +85,16 @@ fn is_common(decoder: &Decoder<'_>) -> bool {
     one_pass && !frame.is_lossless && frame.precision == 8 && !has_inks(decoder)
 }
 
-/// A box and what decides its pixels. Where colours are stored at a lower resolution than brightness, they are
-/// interpolated, and a pixel at the edge of the box depends on its neighbours outside.
-fn with_neighbours(part: CropBox, (width, height): (u32, u32), frame: &FrameHeader) -> CropBox {
+/// How far the neighbours of a pixel are that decide it, too. Where colours are stored at a lower resolution than
+/// brightness, they are interpolated.
+fn reach(frame: &FrameHeader) -> u32 {
     let sampling = |c: &ComponentInfo| (c.horizontal_sampling, c.vertical_sampling);
     let interpolated = frame.components.windows(2).any(|pair| sampling(&pair[0]) != sampling(&pair[1]));
-    let reach = if interpolated { 8 } else { 0 };
+    if interpolated { 8 } else { 0 }
+}
+
+/// A box and what decides its pixels.
+fn with_neighbours(part: CropBox, (width, height): (u32, u32), reach: u32) -> CropBox {
     let (left, top) = (part.left.saturating_sub(reach), part.top.saturating_sub(reach));
     let right = (part.left + part.width + reach).min(width);
     let bottom = (part.top + part.height + reach).min(height);
