@@ -303,26 +303,20 @@ fn numbers_that_are_not_finite_on_one_rank_stop_all_by_its_name() {
     // in file order, rows 5 to 8 are rank 1's first batch
     rows[6] = "3e38,3e38,-3e38,low".into();
     fs::write(at.join("train.csv"), rows.join("\n")).unwrap();
-    let said = run(
-        at,
-        &[
-            "train",
-            "recipe.toml",
-            "--out",
-            "run",
-            "--nproc-per-node",
-            "2",
-            "--set",
-            "train.shuffle=false",
-            "--set",
-            "data.scale=none",
-            "-q",
-        ],
-    );
-    let text = stderr(&said);
-    assert_eq!(said.status.code(), Some(1), "{text}");
-    assert!(text.contains("on rank 1, ") && text.contains("diverged at update 1"), "{text}");
-    assert_eq!(text.matches("diverged").count(), 1, "{text}");
+    let squared = RECIPE.replace("type = \"cross_entropy\"\nclass_weights = \"balanced\"", "type = \"mse\"");
+    let layers = "model.layers=[{ linear = 16 }, { act = \"relu\" }, { linear = \"classes\" }]";
+    for (recipe, what) in [
+        (RECIPE, "on rank 1, the norm of the gradient overflows"),
+        (squared.as_str(), "on rank 1, the loss is not finite"),
+    ] {
+        fs::write(at.join("recipe.toml"), recipe).unwrap();
+        let words = ["train", "recipe.toml", "--nproc-per-node", "2", "-q", "--set", "train.shuffle=false"];
+        let said = run(at, &[&words[..], &["--set", "data.scale=none", "--set", layers]].concat());
+        let text = stderr(&said);
+        assert_eq!(said.status.code(), Some(1), "{text}");
+        assert!(text.contains(what) && text.contains("diverged at update 1"), "{text}");
+        assert_eq!(text.matches("diverged").count(), 1, "{text}");
+    }
 }
 
 /// Two ranks with words of their own, by hand.

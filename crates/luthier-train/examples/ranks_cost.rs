@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use luthier_model::{Input, Model, Spec};
-use luthier_torch::{Group, MemoryFormat, Reducer, Store, autocast, bf16_is_fast, clear_grad};
+use luthier_torch::{Group, Reducer, Store, autocast, bf16_is_fast, clear_grad};
 use tch::{Device, Kind, Tensor};
 
 const RECIPE: &str = r#"

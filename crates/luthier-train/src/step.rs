@@ -58,8 +58,10 @@ impl Job {
     pub fn gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
         self.optimizer.clear_grads()?;
         let mut step = self.add_gradients(update, number)?;
-        self.measure(&mut step, number)?;
-        Ok(step)
+        match self.measure(&mut step, number) {
+            Ok(()) => Ok(step),
+            Err(error) => Err(self.with_rank(error, update, number)?),
+        }
     }
 
     /// Takes the gradients' norm.

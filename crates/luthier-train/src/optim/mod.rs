@@ -158,8 +158,7 @@ impl Optimizer {
 
     /// The parameters that it moves, by name.
     pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        let of = |group: &'_ Group| group.names.iter().map(String::as_str).zip(group.flat.params());
-        self.groups.iter().flat_map(of)
+        self.groups.iter().flat_map(|group| group.names.iter().map(String::as_str).zip(group.flat.params()))
     }
 
     /// Learning rates at `factor`, one per group of the plan.

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use luthier_plan::watch::{BAD_INPUT, NOT_FINITE};
 use luthier_recipe::Interleave;
-use luthier_torch::{Reducer, Traffic};
+use luthier_torch::{Reducer, Traffic, manual_seed};
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Ranks;
 use crate::ema::Ema;
+use crate::feed::Update;
 use crate::job::Job;
 use crate::objective::Score;
 use crate::step::{Step, mix};
@@ -185,6 +186,34 @@ impl Job {
     pub(crate) fn summed(&self, scores: Vec<Score>) -> Result<Vec<Score>, TrainError> {
         let Some(member) = &self.member else { return Ok(scores) };
         Ok(unflat(&member.ranks.group.sums(&flat(&scores))?))
+    }
+
+    /// An error of the summed gradients, with the rank that it comes from: each computes its own once more.
+    pub(crate) fn with_rank(
+        &mut self,
+        error: TrainError,
+        update: &Update,
+        number: u64,
+    ) -> Result<TrainError, TrainError> {
+        let ranks = match &self.member {
+            Some(member) if !member.summed => Rc::clone(&member.ranks),
+            _ => return Ok(error),
+        };
+        let TrainError::Diverged { update: at, rule, what, help } = error else { return Ok(error) };
+        self.optimizer.clear_grads()?;
+        for (part, batch) in update.batches.iter().enumerate() {
+            let _draws = manual_seed(self.seed_of(number, part as u64));
+            let objective = &self.runner.objective;
+            let sums = objective.sums(&self.runner.forward(batch, true)?, batch)?;
+            objective.minimised(&sums, &objective.denominators(batch))?.f_backward()?;
+        }
+        let bad = !self.optimizer.grad_norm()?.is_finite();
+        let all = ranks.group.gather(&[u8::from(bad)])?;
+        let what = match all.iter().position(|said| said == &[1]) {
+            Some(rank) => format!("on rank {rank}, {what}"),
+            None => format!("{what}; on each rank alone it is"),
+        };
+        Ok(TrainError::Diverged { update: at, rule, what, help })
     }
 
     /// Whether the run is to stop here: `asked` is what this process was told. Among ranks it is told to the others with

@@ -173,7 +173,8 @@ pub fn timeless(event: &Event) -> Option<Event> {
         | Event::SampleSkipped { .. }
         | Event::StageBegin { .. }
         | Event::Monitor(_)
-        | Event::Spike(_) => {}
+        | Event::Spike(_)
+        | Event::NoGradient { .. } => {}
     }
     Some(event)
 }
