@@ -378,7 +378,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             sync_batch_norm,
         },
     );
-    let run = (train(), eval, distributed);
+    // boxed: as one value, the strategies of all tables are more than a test thread's stack
+    let run = (train(), eval, distributed).boxed();
     let as_it_is = ("[a-zé0-9_]{5,12}", seed, data, model, (loss, optim(), schedule()), run).prop_map(
         |(name, seed, (task, data), model, (loss, optim, schedule), (train, eval, distributed))| Recipe {
             name,

@@ -96,6 +96,8 @@ mod tests {
 
     #[test]
     fn a_warm_up_says_that_somebody_thought_of_it() {
-        assert!(on(4, &["schedule.warmup.steps=10"]).is_empty());
+        assert!(
+            on(4, &["schedule={ type = \"constant\", unit = \"step\", warmup = { steps = 10 } }"]).is_empty()
+        );
     }
 }
