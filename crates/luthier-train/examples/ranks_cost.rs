@@ -21,7 +21,7 @@ use tch::{Device, Kind, Tensor};
 const RECIPE: &str = r#"
     name = "cost"
     task = "image-classification"
-    data = { train = "x" }
+    data = { train = "x", transform = { train = [{ op = "CenterCrop", size = 8 }], eval = [{ op = "CenterCrop", size = 8 }] } }
     model = { arch = "resnet18", weights = "none" }
     optim = { type = "SGD", lr = 0.1 }
     train = { epochs = 1, batch_size = 1 }
