@@ -1,16 +1,17 @@
 //! A run that is one of several processes.
 
 use std::io::BufRead;
+use std::path::Path;
 use std::process::exit;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use luthier::launch::{LEFT, STOP, launched};
-use luthier::voice::{Blame, Failure, Voice};
-use luthier_plan::{Plan, World};
+use luthier::voice::{Blame, Failure, Sentence, Voice};
+use luthier_plan::{Outcome, Plan, RunEnd, World};
 use luthier_recipe::Distributed;
-use luthier_train::{Ranks, TrainError, program};
+use luthier_train::{Checkpoint, Job, Ranks, Runner, Session, TrainError, program};
 
 /// The other processes of this run; `None` for one that is alone.
 pub fn join(world: Option<World>, settings: &Distributed) -> Result<Option<Rc<Ranks>>, Failure> {
@@ -86,4 +87,45 @@ pub fn obey(stop: &Arc<AtomicBool>) {
         }
         exit(i32::from(LEFT));
     });
+}
+
+/// A rank that logs nothing and writes nothing.
+pub fn go_along(
+    runner: Runner,
+    checkpoint: Option<Checkpoint>,
+    ranks: Rc<Ranks>,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    let end = along(runner, checkpoint.as_ref(), Rc::clone(&ranks), stop);
+    match end.map_err(failure_on(&ranks))?.outcome {
+        Outcome::Interrupted => Err(Failure::quiet(130)),
+        _ => Ok(()),
+    }
+}
+
+fn along(
+    runner: Runner,
+    checkpoint: Option<&Checkpoint>,
+    ranks: Rc<Ranks>,
+    stop: &AtomicBool,
+) -> Result<RunEnd, TrainError> {
+    let job = Job::new(runner)?.among(ranks)?;
+    let session = Session::new(job, Path::new(""), &mut [], stop)?.unsaved();
+    match checkpoint {
+        Some(checkpoint) => session.resume(checkpoint)?.run(),
+        None => session.run(),
+    }
+}
+
+/// A run that was begun by another number of processes.
+pub fn other_ranks(then: u64, now: u64, path: &Path) -> Failure {
+    let count = |ranks: u64| luthier::text::count(ranks, "rank", "ranks");
+    let path = path.display();
+    let flag = if then > 1 { format!(" --nproc-per-node {then}") } else { String::new() };
+    Failure::call(Sentence {
+        message: format!("`{path}` was begun on {}, and cannot go on with {}", count(then), count(now)),
+        hint: Some(format!(
+            "batches and updates would be others: go on with `luthier train --resume {path}{flag}`"
+        )),
+    })
 }

@@ -81,7 +81,7 @@ pub fn begin(
     ranks::compare(ranks.as_deref(), &prepared.plan, None)?;
     if let Some(ranks) = ranks.as_ref().filter(|ranks| !ranks.world.is_first()) {
         let runner = Runner::new(prepared.plan, prepared.model).or_call()?;
-        return go_along(runner, None, Rc::clone(ranks), stop);
+        return ranks::go_along(runner, None, Rc::clone(ranks), stop).map(|()| None);
     }
     let run = match out {
         Some(path) => RunDir::create_at(path).or_call()?,
@@ -110,7 +110,7 @@ fn resume(
     let mut plan = run.plan().or_call()?;
     let size = world.as_ref().map_or(1, |world| u64::from(world.size));
     if size != plan.ranks {
-        return Err(other_ranks(plan.ranks, size, path));
+        return Err(ranks::other_ranks(plan.ranks, size, path));
     }
     if let Some(device) = device.filter(|_| world.is_some()) {
         plan.device = device.to_owned();
@@ -140,50 +140,11 @@ fn resume(
     let model = luthier_train::planned_model(&plan, checkpoint.is_none()).or_call()?;
     let runner = Runner::new(plan.clone(), model).or_call()?;
     match ranks {
-        Some(ranks) if !ranks.world.is_first() => go_along(runner, checkpoint, ranks, stop),
+        Some(ranks) if !ranks.world.is_first() => {
+            ranks::go_along(runner, checkpoint, ranks, stop).map(|()| None)
+        }
         ranks => go(run, plan, runner, checkpoint, ranks, voice, stop).map(Some),
     }
-}
-
-/// A rank that logs nothing and writes nothing.
-fn go_along(
-    runner: Runner,
-    checkpoint: Option<Checkpoint>,
-    ranks: Rc<Ranks>,
-    stop: &std::sync::atomic::AtomicBool,
-) -> Result<Option<Finished>, Failure> {
-    let end = along(runner, checkpoint.as_ref(), Rc::clone(&ranks), stop);
-    match end.map_err(ranks::failure_on(&ranks))?.outcome {
-        Outcome::Interrupted => Err(Failure::quiet(130)),
-        _ => Ok(None),
-    }
-}
-
-fn along(
-    runner: Runner,
-    checkpoint: Option<&Checkpoint>,
-    ranks: Rc<Ranks>,
-    stop: &std::sync::atomic::AtomicBool,
-) -> Result<RunEnd, TrainError> {
-    let job = Job::new(runner)?.among(ranks)?;
-    let session = Session::new(job, Path::new(""), &mut [], stop)?.unsaved();
-    match checkpoint {
-        Some(checkpoint) => session.resume(checkpoint)?.run(),
-        None => session.run(),
-    }
-}
-
-/// A run that was begun by another number of processes.
-fn other_ranks(then: u64, now: u64, path: &Path) -> Failure {
-    let count = |ranks: u64| luthier::text::count(ranks, "rank", "ranks");
-    let path = path.display();
-    let flag = if then > 1 { format!(" --nproc-per-node {then}") } else { String::new() };
-    Failure::call(Sentence {
-        message: format!("`{path}` was begun on {}, and cannot go on with {}", count(then), count(now)),
-        hint: Some(format!(
-            "batches and updates would be others: go on with `luthier train --resume {path}{flag}`"
-        )),
-    })
 }
 
 fn go(

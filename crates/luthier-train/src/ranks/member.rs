@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use luthier_plan::watch::{BAD_INPUT, NOT_FINITE};
 use luthier_recipe::Interleave;
-use luthier_torch::{Reducer, Traffic, manual_seed};
+use luthier_torch::{Reducer, Traffic};
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Ranks;
+use super::failure::first_failure;
 use crate::ema::Ema;
-use crate::feed::Update;
 use crate::job::Job;
 use crate::objective::Score;
 use crate::step::{Step, mix};
@@ -19,18 +18,18 @@ use crate::{Runner, TrainError};
 
 /// What a job keeps as one of several.
 pub(crate) struct Member {
-    ranks: Rc<Ranks>,
+    pub(super) ranks: Rc<Ranks>,
     /// Made anew with every optimizer, for the parameters that it moves; with the first of those
     reducer: Option<(Reducer, Tensor)>,
     /// Where the gradients of all streams are added up before they are exchanged, with those of the last one, there is one
     /// reducer for them all
-    summed: bool,
+    pub(super) summed: bool,
     /// The last batch of an update is this job's
     exchanges: bool,
     /// The gradients of the update under way are summed
     exchanged: bool,
     /// Why this rank cannot go on, to be told when the others listen
-    failed: Option<TrainError>,
+    pub(super) failed: Option<TrainError>,
     /// This rank was asked to stop
     asked: bool,
     /// A rank was, and all know
@@ -139,17 +138,6 @@ impl Job {
         }
     }
 
-    /// An error that all ranks must hear of: alone, it ends the run here; otherwise at the next [`Job::agree`].
-    pub(crate) fn fail(&mut self, error: TrainError) -> Result<(), TrainError> {
-        match &mut self.member {
-            None => Err(error),
-            Some(member) => {
-                let _ = member.failed.get_or_insert(error);
-                Ok(())
-            }
-        }
-    }
-
     /// Ends the exchange of an update: what it came to becomes what it came to on all ranks.
     ///
     /// # Errors
@@ -186,34 +174,6 @@ impl Job {
     pub(crate) fn summed(&self, scores: Vec<Score>) -> Result<Vec<Score>, TrainError> {
         let Some(member) = &self.member else { return Ok(scores) };
         Ok(unflat(&member.ranks.group.sums(&flat(&scores))?))
-    }
-
-    /// An error of the summed gradients, with the rank that it comes from: each computes its own once more.
-    pub(crate) fn with_rank(
-        &mut self,
-        error: TrainError,
-        update: &Update,
-        number: u64,
-    ) -> Result<TrainError, TrainError> {
-        let ranks = match &self.member {
-            Some(member) if !member.summed => Rc::clone(&member.ranks),
-            _ => return Ok(error),
-        };
-        let TrainError::Diverged { update: at, rule, what, help } = error else { return Ok(error) };
-        self.optimizer.clear_grads()?;
-        for (part, batch) in update.batches.iter().enumerate() {
-            let _draws = manual_seed(self.seed_of(number, part as u64));
-            let objective = &self.runner.objective;
-            let sums = objective.sums(&self.runner.forward(batch, true)?, batch)?;
-            objective.minimised(&sums, &objective.denominators(batch))?.f_backward()?;
-        }
-        let bad = !self.optimizer.grad_norm()?.is_finite();
-        let all = ranks.group.gather(&[u8::from(bad)])?;
-        let what = match all.iter().position(|said| said == &[1]) {
-            Some(rank) => format!("on rank {rank}, {what}"),
-            None => format!("{what}; on each rank alone it is"),
-        };
-        Ok(TrainError::Diverged { update: at, rule, what, help })
     }
 
     /// Whether the run is to stop here: `asked` is what this process was told. Among ranks it is told to the others with
@@ -282,22 +242,4 @@ pub(super) fn unflat(numbers: &[f64]) -> Vec<Score> {
     let (scores, _) = numbers.as_chunks::<3>();
     let one = |&[loss, denominator, right]: &[f64; 3]| Score { loss, denominator, right: right as u64 };
     scores.iter().map(one).collect()
-}
-
-/// The error of the first rank that failed, which all ranks report.
-fn first_failure(ranks: &Ranks, own: Option<TrainError>, number: u64) -> Result<TrainError, TrainError> {
-    let told = own.map(|error| match error {
-        TrainError::Diverged { rule, what, help, .. } => (rule.to_owned(), what, help),
-        other => (NOT_FINITE.to_owned(), other.to_string(), String::new()),
-    });
-    let said = ranks.group.gather(&serde_json::to_vec(&told).unwrap_or_default())?;
-    for (rank, bytes) in said.iter().enumerate() {
-        let told: Option<(String, String, String)> = serde_json::from_slice(bytes).unwrap_or_default();
-        if let Some((rule, what, help)) = told {
-            let rule = if rule == BAD_INPUT { BAD_INPUT } else { NOT_FINITE };
-            let what = format!("on rank {rank}, {what}");
-            return Ok(TrainError::Diverged { update: number + 1, rule, what, help });
-        }
-    }
-    Ok(TrainError::State("a rank failed and did not say why".into()))
 }

@@ -5,6 +5,7 @@
 //! that decides how a run goes on is decided by one rank alone.
 
 mod evaluate;
+mod failure;
 mod identity;
 mod member;
 mod share;
