@@ -1,7 +1,6 @@
 //! Several streams of samples: every rule over plans looks at each of them.
 
 use luthier_plan::Plan;
-use luthier_recipe::Stream;
 
 use crate::{Facts, Finding, Phase, rules};
 
@@ -13,7 +12,7 @@ pub(crate) fn beside(facts: &Facts) -> Vec<Finding> {
     for (other, (at, stream)) in plan.streams.iter().zip(plan.recipe.streams.iter().enumerate().skip(1)) {
         let own = Facts { plan: Some(other), recipe: facts.recipe, ..Facts::default() };
         let found = rules::all().iter().flat_map(|rule| (rule.look)(rule, &own));
-        let new = found.filter(|finding| finding.phase == Phase::Static && its(stream, &finding.place));
+        let new = found.filter(|finding| finding.phase == Phase::Static && stream.gives(&finding.place));
         all.extend(new.map(|finding| placed(finding, plan, at, &other.stream)));
     }
     all
@@ -39,26 +38,16 @@ pub(crate) fn first(finding: Finding, plan: &Plan) -> Finding {
 }
 
 fn placed(mut finding: Finding, plan: &Plan, at: usize, name: &str) -> Finding {
-    let Some(stream) = plan.recipe.streams.get(at) else { return finding };
-    if !its(stream, &finding.place) {
+    let key = |key: &str| plan.recipe.key_of(at, key);
+    let place = key(&finding.place);
+    if place == finding.place {
         return finding;
     }
-    finding.place = format!("streams[{at}].{}", finding.place);
+    finding.place = place;
     finding.evidence.insert(0, format!("in stream `{name}`"));
     if let Some(fix) = &mut finding.fix {
-        let patch = std::mem::take(&mut fix.patch);
-        let key = |key: String| if its(stream, &key) { format!("streams[{at}].{key}") } else { key };
-        fix.patch = patch.into_iter().map(|(name, value)| (key(name), value)).collect();
+        fix.patch =
+            std::mem::take(&mut fix.patch).into_iter().map(|(name, value)| (key(&name), value)).collect();
     }
     finding
-}
-
-/// Whether the stream itself gives the table that a key is in.
-fn its(stream: &Stream, key: &str) -> bool {
-    match key.split(['.', '[']).next() {
-        Some("data") => stream.data.is_some(),
-        Some("optim") => stream.optim.is_some(),
-        Some("schedule") => stream.schedule.is_some(),
-        _ => false,
-    }
 }

@@ -197,7 +197,7 @@ impl Model {
     }
 
     /// The layers that come after the features: the head, or several heads and their hidden layers.
-    pub(crate) fn head_layers(&self) -> Vec<String> {
+    pub fn head_layers(&self) -> Vec<String> {
         if self.heads.is_empty() { vec![self.head.clone()] } else { heads::prefixes(&self.heads) }
     }
 

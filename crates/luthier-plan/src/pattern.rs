@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use crate::PlanError;
+use crate::{PlanError, TensorPlan};
 
 /// Compiled patterns, in the order given.
 #[derive(Debug, Clone)]
@@ -24,6 +24,20 @@ impl Patterns {
         }
         let set = builder.build().map_err(|error| PlanError::at(key, error.to_string()))?;
         Ok(Patterns { set, patterns: patterns.to_vec() })
+    }
+
+    /// As [`Patterns::new`], of parameters that the model trains: a pattern that matches none is an error, since it is
+    /// always a slip.
+    pub fn over_trained(patterns: &[String], key: &str, tensors: &[TensorPlan]) -> Result<Self, PlanError> {
+        let matcher = Patterns::new(patterns, key)?;
+        let trained = tensors.iter().filter(|tensor| tensor.trainable).map(|tensor| tensor.name.as_str());
+        if let Some((index, pattern)) = matcher.unused(trained).first() {
+            let what = format!("`{pattern}` matches no parameter that the model trains");
+            return Err(PlanError::at(format!("{key}[{index}]"), what).help(
+                "`luthier check` lists them; what `model.freeze` or `model.train` leaves out is not among them",
+            ));
+        }
+        Ok(matcher)
     }
 
     /// Index of the first pattern that matches `name`.

@@ -49,19 +49,8 @@ fn resting(stage: &Stage, key: &str, tensors: &[TensorPlan]) -> Result<Vec<usize
     } else {
         (&stage.train, format!("{key}.train"), true)
     };
-    let matcher = Patterns::new(patterns, &key)?;
+    let matcher = Patterns::over_trained(patterns, &key, tensors)?;
     let trainable = || tensors.iter().enumerate().filter(|(_, tensor)| tensor.trainable);
-    if let Some((index, pattern)) =
-        matcher.unused(trainable().map(|(_, tensor)| tensor.name.as_str())).first()
-    {
-        return Err(PlanError::at(
-            format!("{key}[{index}]"),
-            format!("`{pattern}` matches no parameter that the model trains"),
-        )
-        .help(
-            "`luthier check` lists them; what `model.freeze` or `model.train` leaves out trains in no stage",
-        ));
-    }
     // without a pattern, everything trains
     let trained = |tensor: &TensorPlan| matcher.first(&tensor.name).is_some() == trains;
     Ok(trainable().filter(|(_, tensor)| !trained(tensor)).map(|(index, _)| index).collect())

@@ -13,32 +13,35 @@ pub fn narrow(tensors: &mut [TensorPlan], patterns: &[String], key: &str) -> Res
     if patterns.is_empty() {
         return Ok(());
     }
-    let matcher = Patterns::new(patterns, key)?;
-    let trained = || tensors.iter().filter(|tensor| tensor.trainable);
-    if let Some((index, pattern)) = matcher.unused(trained().map(|tensor| tensor.name.as_str())).first() {
-        let what = format!("`{pattern}` matches no parameter that the model trains");
-        return Err(PlanError::at(format!("{key}[{index}]"), what)
-            .help("`luthier check` lists them; `*` matches anything, dots included"));
-    }
+    let matcher = Patterns::over_trained(patterns, key, tensors)?;
     for tensor in tensors.iter_mut().filter(|tensor| tensor.trainable) {
         tensor.trainable = matcher.first(&tensor.name).is_some();
     }
     Ok(())
 }
 
-/// Tensors that more than one stream moves, with the names of those streams, in the plan's order.
-pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
-    let streams: Vec<&Plan> = std::iter::once(plan).chain(&plan.streams).collect();
-    let movers = |at: usize| {
+/// The plans of all streams, the first one's included.
+pub fn all(plan: &Plan) -> impl Iterator<Item = &Plan> {
+    std::iter::once(plan).chain(&plan.streams)
+}
+
+/// The names of the streams whose optimizers move each tensor, in the plan's order.
+pub fn movers(plan: &Plan) -> Vec<(&TensorPlan, Vec<&str>)> {
+    let of = |at: usize| {
         let moves =
-            |stream: &&&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.group.is_some());
-        streams.iter().filter(moves).map(|stream| stream.stream.as_str()).collect::<Vec<_>>()
+            |stream: &&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.group.is_some());
+        all(plan).filter(moves).map(|stream| stream.stream.as_str()).collect()
     };
-    let tensors = plan.model.tensors.iter().enumerate();
-    tensors
-        .map(|(at, tensor)| (tensor.name.as_str(), movers(at)))
-        .filter(|(_, movers)| movers.len() > 1 && plan.recipe.train.interleave != Interleave::Sum)
-        .collect()
+    plan.model.tensors.iter().enumerate().map(|(at, tensor)| (tensor, of(at))).collect()
+}
+
+/// Tensors that more than one optimizer moves, with the names of their streams.
+pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
+    if plan.recipe.train.interleave == Interleave::Sum {
+        return Vec::new();
+    }
+    let several = movers(plan).into_iter().filter(|(_, movers)| movers.len() > 1);
+    several.map(|(tensor, movers)| (tensor.name.as_str(), movers)).collect()
 }
 
 /// Makes several plans over one model a run: how many updates each has in an epoch, and so in the run, and its rates.

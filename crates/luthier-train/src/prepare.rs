@@ -1,19 +1,20 @@
 //! From a recipe to a plan and the model it is about: what is on disk is looked at here, and nowhere later.
 
+mod several;
+
 use std::path::Path;
 
 use luthier_data::Chain;
 use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
 use luthier_plan::{
-    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, TablePlan,
-    resolve, streams,
+    DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve,
 };
 use luthier_recipe::{Arch, Lora, Precision, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
 use crate::prefix::plan_prefixes;
-use crate::samples::{data_plan, tasks};
+use crate::samples::data_plan;
 use crate::{TrainError, outputs, texts};
 
 /// A plan and the model that was planned, its weights loaded.
@@ -33,7 +34,7 @@ pub fn prepare(recipe: &Recipe, base: &Path, device: &str) -> Result<Prepared, T
 pub fn prepare_for(recipe: &Recipe, base: &Path, device: &str, ranks: u64) -> Result<Prepared, TrainError> {
     let place = parse_device(device)?;
     if recipe.task == Task::MultiTask || !recipe.streams.is_empty() {
-        return several(recipe, base, device, place, ranks);
+        return several::several(recipe, base, device, place, ranks);
     }
     let (data, table, mut notes) = data_plan(recipe, base)?;
     let wanted = wanted(&data, table.as_ref());
@@ -67,96 +68,6 @@ fn machine(recipe: &Recipe, device: &str, place: Device, ranks: u64, rows: bool)
 
 fn whole(base: &Path) -> String {
     base.canonicalize().unwrap_or_else(|_| base.to_path_buf()).to_string_lossy().into_owned()
-}
-
-/// A model that learns several things, from several streams or from one.
-fn several(
-    recipe: &Recipe,
-    base: &Path,
-    device: &str,
-    place: Device,
-    ranks: u64,
-) -> Result<Prepared, TrainError> {
-    let owns: Vec<Recipe> = (0..recipe.streams.len().max(1)).map(|at| recipe.of_stream(at)).collect();
-    let (mut data, mut notes) = (Vec::new(), Vec::new());
-    for (at, own) in owns.iter().enumerate() {
-        let found = data_plan(own, base).and_then(|(mut found, table, notes)| {
-            if table.is_some() {
-                return Err(PlanError::at("streams", "streams of tables are not trained yet").into());
-            }
-            if recipe.task == Task::MultiTask {
-                tasks::add(recipe, at, base, &mut found)?;
-            }
-            Ok((found, notes))
-        });
-        let (found, own_notes) = found.map_err(|error| within(recipe, at, error))?;
-        data.push(found);
-        notes.push(own_notes);
-    }
-    let heads = if recipe.task == Task::MultiTask {
-        tasks::unite(recipe, &mut data)?
-    } else {
-        for other in data.get(1..).unwrap_or_default() {
-            if other.classes != data[0].classes {
-                let what = "two streams have other classes".to_owned();
-                let help = "give each a head of its own: `task = \"multi-task\"` and `model.heads`";
-                return Err(PlanError::at("streams", what).help(help).into());
-            }
-        }
-        Vec::new()
-    };
-    let outputs = heads.iter().map(|(_, classes)| classes).sum::<u64>().max(data[0].classes.len() as u64);
-    let (model, planned, more) = model_plan(recipe, base, outputs, &heads, None, place)?;
-    if recipe.task == Task::TextClassification {
-        return Err(PlanError::at("streams", "streams of texts are not trained yet").into());
-    }
-    notes[0].extend(more);
-    let mut plans = Vec::new();
-    for (at, (own, data)) in owns.iter().zip(data).enumerate() {
-        let mut planned = planned.clone();
-        let stream = recipe.streams.get(at);
-        if let Some(stream) = stream {
-            let key = format!("streams[{at}].train");
-            streams::narrow(&mut planned.tensors, &stream.train, &key)?;
-        }
-        let machine = machine(recipe, device, place, ranks, false);
-        let plan = resolve(own, &whole(base), data, None, planned, machine);
-        let mut plan = plan.map_err(|error| within(recipe, at, error.into()))?;
-        plan.stream = stream.map(|stream| stream.name.clone()).unwrap_or_default();
-        plan.notes.splice(0..0, std::mem::take(&mut notes[at]));
-        plans.push(plan);
-    }
-    if plans.len() > 1 {
-        streams::interleave(&mut plans)?;
-        // one prefix is kept for one order of samples
-        plans.iter_mut().for_each(|plan| plan.recipe.train.prefix_cache.enabled = false);
-    }
-    let mut plan = plans.remove(0);
-    for other in &mut plans {
-        other.recipe.streams.clear();
-    }
-    plan.streams = plans;
-    plan_prefixes(&mut plan, &model)?;
-    Ok(Prepared { plan, model })
-}
-
-/// An error of a stream's plan, at the stream's own keys.
-fn within(recipe: &Recipe, at: usize, error: TrainError) -> TrainError {
-    let Some(stream) = recipe.streams.get(at) else { return error };
-    match error {
-        TrainError::Plan(error) => {
-            let own = match error.key.split(['.', '[']).next() {
-                Some("data") => stream.data.is_some(),
-                Some("optim") => stream.optim.is_some(),
-                Some("schedule") => stream.schedule.is_some(),
-                _ => false,
-            };
-            let key = if own { format!("streams[{at}].{}", error.key) } else { error.key };
-            PlanError { key, what: format!("stream `{}`: {}", stream.name, error.what), help: error.help }
-                .into()
-        }
-        other => other,
-    }
 }
 
 /// The model of a plan, weights random, parts frozen as planned.
@@ -286,9 +197,9 @@ fn adapted(
     let folder = asked.adapter.as_ref().map(|folder| base.join(folder));
     let file = folder.as_deref().map(read_adapter).transpose()?;
     // without weights all is random, and only a head that has learned something is of use
-    let mut fresh = match load.as_ref() {
+    let mut fresh: Vec<String> = match load.as_ref() {
         Some(load) => load.head.iter().chain(&load.missing).cloned().collect(),
-        None => vec![format!("{}.weight", model.head)],
+        None => model.head_layers().into_iter().map(|layer| format!("{layer}.weight")).collect(),
     };
     if let Some(file) = &file {
         let replaced = file.replaces(model);

@@ -37,11 +37,13 @@ impl Job {
         if also()? {
             self.measure(&mut step, number)?;
         }
-        if let Some(rise) = watch.spike(number + 1, step.end.loss) {
+        // what is looked at and told twice is the first stream's
+        let first = self.runner.beside().is_empty();
+        if let Some(rise) = watch.spike(number + 1, step.end.loss).filter(|_| first) {
             let spike = self.again(update, number, step.end.loss, rise)?;
             step.spike = Some(self.merged(spike)?);
         }
-        let looked_at = is_looked_at(&self.runner.plan, number + 1);
+        let looked_at = first && is_looked_at(&self.runner.plan, number + 1);
         let look = looked_at.then(|| self.optimizer.begin_look()).transpose()?;
         self.apply(&mut step, factor)?;
         if let Some(begun) = look {

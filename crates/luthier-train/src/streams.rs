@@ -1,7 +1,10 @@
 //! Streams beside the first: the same model, other samples, an optimizer of their own.
 
-use luthier_plan::{Event, Plan, Position};
-use luthier_recipe::Interleave;
+use std::sync::Arc;
+use std::time::Instant;
+
+use luthier_plan::{Event, Plan, Position, watch};
+use luthier_recipe::{Interleave, OnDivergence};
 
 use crate::TrainError;
 use crate::diverged::explained;
@@ -85,7 +88,7 @@ impl Session<'_> {
 
     /// One update of a stream beside the first.
     fn turn(&mut self, at: usize) -> Result<(), TrainError> {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let place = self.at();
         let (Some(job), Some(state), Some(supply)) =
             (self.job.others.get_mut(at), self.state.streams.get_mut(at), self.supplies.get_mut(at))
@@ -95,31 +98,37 @@ impl Session<'_> {
         let update = usable(job, supply.next(job, &mut state.pass, &mut state.batch)?, state.update)?;
         let planned = job.runner.plan.lr_factors.get(state.update as usize).copied();
         let factor = planned.unwrap_or(state.plateau.factor);
-        let mut step = match job.step(&update, state.update, factor, &state.watch, &mut || Ok(false)) {
+        let plan = Arc::clone(&job.runner.plan);
+        let step = job.step(&update, state.update, factor, &state.watch, &mut || Ok(false));
+        let mut step = match step {
             Ok(step) => step,
-            Err(error) => return Err(explained(named(error, &job.runner.plan.stream), &self.state)),
+            Err(error) => return Err(explained(named(error, &plan.stream), &self.state)),
         };
         step.end.seconds = began.elapsed().as_secs_f64();
         let skipped = skipped(&update, place);
         state.took(&update, &step);
         step.end.at = Position { samples: state.samples, ..place };
-        let (loss, norm, chance) =
-            (step.end.loss, step.end.grad_norm, luthier_plan::watch::chance(&job.runner.plan));
-        let bare = if state.update == 1 {
-            job.optimizer.without_gradient(&job.runner.plan.model.tensors)?
-        } else {
-            Vec::new()
+        let (number, chance) = (state.update, watch::chance(&plan));
+        state.watch.observe(number, step.end.loss, step.end.grad_norm, false, chance);
+        let gone = state.watch.gone(number, plan.length.updates, chance).map(|gone| job.gone(number, gone));
+        let bare = match state.update {
+            1 => job.optimizer.without_gradient(&plan.model.tensors)?,
+            _ => Vec::new(),
         };
         let stream = job.runner.beside();
-        state.watch.observe(state.update, loss, norm, step.spike.is_some(), chance);
         for event in skipped {
             self.tell(&event)?;
         }
         self.tell(&Event::StepEnd(step.end))?;
-        if bare.is_empty() {
-            return Ok(());
+        if !bare.is_empty() {
+            self.tell(&Event::NoGradient { at: place, tensors: bare, stream })?;
         }
-        self.tell(&Event::NoGradient { at: place, tensors: bare, stream })
+        match gone {
+            Some(error) if plan.recipe.train.on_divergence == OnDivergence::Stop => {
+                Err(explained(named(error, &plan.stream), &self.state))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -309,6 +309,41 @@ fn a_run_of_streams_that_is_interrupted_goes_on_to_the_last_bit() {
 }
 
 #[test]
+fn a_second_stream_that_goes_off_ends_the_run_by_name() {
+    let _alone = alone();
+    // the classifier is the second stream's alone: what it does to it, it sees itself
+    let sets = [
+        "streams[0].loss_weights={ yaw = 0.5 }",
+        "streams[1].train=[\"classifier.*\"]",
+        "streams[1].optim.lr=1e39",
+        "streams[1].clip_grad_norm=1e9",
+        "train.epochs=4",
+    ];
+    let recipe = recipe(&sets).unwrap();
+    let prepared = prepare(&recipe, data(), "cpu").unwrap();
+    let job = Job::new(Runner::new(prepared.plan, prepared.model).unwrap()).unwrap();
+    let (folder, never) = (TempDir::new().unwrap(), AtomicBool::new(false));
+    let error = Session::new(job, folder.path(), &mut [], &never).unwrap().run().unwrap_err();
+    assert!(error.to_string().contains("replay"), "{error}");
+}
+
+#[test]
+fn lora_trains_every_head_whatever_it_is_called() {
+    let sets = [
+        "model={ arch = \"vit\", weights = \"none\", vit = { size = \"tiny\", patch_size = 16, hidden_size = 32, \
+         num_hidden_layers = 1, num_attention_heads = 2 }, lora = { r = 2, alpha = 4.0 }, heads = { yaw = { hidden = \
+         [\"dense\"] }, shape = { column = \"class\" } } }",
+        "streams[1].loss_weights={ shape = 1.0 }",
+        "streams[1].train=[\"*lora_*\", \"shape.*\"]",
+    ];
+    let plan = plan(&sets);
+    assert_eq!(plan.model.lora.as_ref().unwrap().modules_to_save, ["dense", "yaw", "shape"]);
+    let moved = |name: &str| plan.model.tensors.iter().any(|tensor| tensor.name == name && tensor.trainable);
+    assert!(moved("yaw.weight") && moved("shape.weight") && moved("dense.bias"));
+    assert!(!moved("vit.encoder.layer.0.intermediate.dense.weight"));
+}
+
+#[test]
 fn what_does_not_fit_is_told_with_its_stream() {
     let told = |sets: &[&str], parts: &[&str]| {
         let text = refused(sets);
@@ -334,6 +369,7 @@ fn what_does_not_fit_is_told_with_its_stream() {
     told(&["streams[1].data.train=nowhere"], &["nowhere"]);
     told(&["train.interleave=sum"], &["stream `replay` has `optim`, and nothing to step with it"]);
     told(&["train.ema={ decay = 0.9 }"], &["an average of the weights does not go with streams"]);
+    told(&["task=text-classification", "model.heads={}"], &["only pictures are trained on in streams"]);
     told(&["model.heads={}"], &["a multi-task model has heads"]);
     told(&["train.interleave=ratio", "streams[1].steps=9"], &["takes 9 in a row"]);
 }

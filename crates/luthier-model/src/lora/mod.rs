@@ -134,7 +134,7 @@ fn trains(plan: &LoraPlan, name: &str) -> bool {
             name.strip_suffix(".bias").is_some_and(|layer| plan.modules.iter().any(|module| module == layer))
         }
     };
-    lora || bias || plan.modules_to_save.iter().any(|layer| targets::is_below(name, layer))
+    lora || bias || plan.modules_to_save.iter().any(|layer| targets::is_at(name, layer))
 }
 
 /// Four digits are enough for a reader.

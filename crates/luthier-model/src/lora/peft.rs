@@ -129,7 +129,7 @@ impl AdapterFile {
             })
         };
         let mut layers: Vec<String> = match &asked.modules_to_save {
-            Some(names) => names.clone(),
+            Some(names) => model.saved(names)?,
             None => Vec::new(),
         };
         for entry in model.parameters().filter(saved) {

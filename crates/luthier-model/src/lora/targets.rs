@@ -38,7 +38,7 @@ impl Model {
         } else {
             self.named(&sites, &words)?
         };
-        let targeted = |layer: &str| chosen.iter().any(|site| is_below(&site.name, layer));
+        let targeted = |layer: &str| chosen.iter().any(|site| is_at(&site.name, layer));
         let saved = match &asked.modules_to_save {
             Some(names) => self.saved(names)?,
             // what starts from random weights has to be trained
@@ -46,7 +46,7 @@ impl Model {
                 let mut layers: Vec<String> = heads.iter().filter(|head| !targeted(head)).cloned().collect();
                 for name in fresh {
                     let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
-                    if !targeted(layer) && !layers.iter().any(|known| is_below(name, known)) {
+                    if !targeted(layer) && !layers.iter().any(|known| is_at(name, known)) {
                         layers.push(layer.to_owned());
                     }
                 }
@@ -56,7 +56,7 @@ impl Model {
         // PEFT trains a layer whole that is in both lists
         let modules: Vec<String> = chosen
             .iter()
-            .filter(|site| !saved.iter().any(|layer| is_below(&site.name, layer)))
+            .filter(|site| !saved.iter().any(|layer| is_at(&site.name, layer)))
             .map(|site| site.name.clone())
             .collect();
         if modules.is_empty() {
@@ -147,7 +147,7 @@ impl Model {
     }
 
     /// Layers that are trained whole, by our names.
-    fn saved(&self, words: &[String]) -> Result<Vec<String>, PlanError> {
+    pub(super) fn saved(&self, words: &[String]) -> Result<Vec<String>, PlanError> {
         let mut layers: Vec<String> = Vec::new();
         for (index, word) in words.iter().enumerate() {
             let mut found = false;
@@ -179,7 +179,7 @@ impl Model {
     fn refuse_frozen(&self, plan: &LoraPlan, fresh: &[String]) -> Result<(), PlanError> {
         let covered = |name: &String| {
             let layers = plan.modules_to_save.iter().chain(&plan.modules);
-            layers.into_iter().any(|layer| is_below(name, layer))
+            layers.into_iter().any(|layer| is_at(name, layer))
         };
         let Some(name) = fresh.iter().find(|name| !covered(name)) else { return Ok(()) };
         let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
@@ -220,18 +220,13 @@ fn ends_in(name: &str, word: &str) -> bool {
     name.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether a name is the layer's, or one below it; the layer may be given by its last words.
+/// Whether a name is the layer's, or one below it.
+pub(super) fn is_at(name: &str, layer: &str) -> bool {
+    name.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// As [`is_at`], where a person may have given the layer by its last words: `classifier.dense` by `dense`.
 pub(super) fn is_below(name: &str, layer: &str) -> bool {
-    let mut rest = name;
-    loop {
-        if let Some(after) = rest.strip_prefix(layer)
-            && (after.is_empty() || after.starts_with('.'))
-        {
-            return true;
-        }
-        match rest.split_once('.') {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
+    let beginnings = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
+    beginnings.filter_map(|start| name.get(start..)).any(|rest| is_at(rest, layer))
 }

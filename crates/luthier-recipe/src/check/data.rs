@@ -29,8 +29,9 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
         ),
         (Task::Classification | Task::Regression, _) => super::rows::check(recipe, tell),
     }
-    if data.attributes.is_some() && !recipe.task.reads_pictures() {
-        out_of_place(&[("data.attributes", true)], "a table", tell);
+    if data.attributes.is_some() && recipe.task != Task::MultiTask {
+        let help = "leave it out, or write `task = \"multi-task\"` and `model.heads`";
+        tell(&["data.attributes", "task"], "attributes are labels of several heads".to_string(), help);
     }
     if !recipe.task.reads_rows() {
         let given = [

@@ -10,7 +10,7 @@ mod stages;
 mod streams;
 mod training;
 
-use crate::Recipe;
+use crate::{EpochEnds, Interleave, Recipe};
 
 /// Tells a fault: the keys that don't go together, message, help. The first key is pointed to, unless another one was
 /// set on the command line.
@@ -24,6 +24,15 @@ pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     lora::check(recipe, tell);
     stages::check(recipe, tell);
     if recipe.streams.is_empty() {
+        let (way, end) = (recipe.train.interleave, recipe.train.epoch_ends);
+        for (key, given) in [
+            ("train.interleave", way != Interleave::default()),
+            ("train.epoch_ends", end != EpochEnds::default()),
+        ] {
+            if given {
+                tell(&[key], format!("`{key}` is for streams, and there are none"), "leave it out");
+            }
+        }
         own(recipe, tell);
     } else {
         streams::check(recipe, tell);

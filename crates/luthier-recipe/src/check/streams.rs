@@ -4,6 +4,10 @@ use super::{Tell, own};
 use crate::{EpochEnds, Interleave, Recipe};
 
 pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
+    if !recipe.task.reads_pictures() {
+        let message = "only pictures are trained on in streams".to_string();
+        tell(&["streams"], message, "leave `streams` out; `[data]`, `[optim]` and `[schedule]` stand alone");
+    }
     if recipe.streams.len() == 1 {
         let help = "add another, or write its tables at the top of the file";
         tell(&["streams"], "one stream is no more than a run".to_string(), help);
@@ -85,18 +89,8 @@ fn inside(recipe: &Recipe, index: usize, tell: &mut Tell<'_>) {
             return;
         }
     }
-    let given = [
-        ("data", stream.data.is_some()),
-        ("optim", stream.optim.is_some()),
-        ("schedule", stream.schedule.is_some()),
-    ];
     let mut told = |keys: &[&str], message: String, help: &str| {
-        let place = |key: &&str| {
-            let table = key.split(['.', '[']).next().unwrap_or_default();
-            let its = given.iter().any(|(name, given)| *given && *name == table);
-            if its { format!("streams[{index}].{key}") } else { (*key).to_string() }
-        };
-        let keys: Vec<String> = keys.iter().map(place).collect();
+        let keys: Vec<String> = keys.iter().map(|key| recipe.key_of(index, key)).collect();
         tell(&keys.iter().map(String::as_str).collect::<Vec<_>>(), message, help);
     };
     own(&recipe.of_stream(index), &mut told);

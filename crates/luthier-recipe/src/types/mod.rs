@@ -94,6 +94,12 @@ impl Recipe {
         own
     }
 
+    /// A key as the recipe has it for one stream: `streams[1].optim.lr` where the stream gives that table itself.
+    pub fn key_of(&self, stream: usize, key: &str) -> String {
+        let own = self.streams.get(stream).is_some_and(|stream| stream.gives(key));
+        if own { format!("streams[{stream}].{key}") } else { key.to_owned() }
+    }
+
     /// With what the first stream gives in place of what the whole run does not.
     #[must_use]
     pub(crate) fn settled(mut self) -> Recipe {

@@ -43,6 +43,18 @@ pub struct Stream {
     pub steps: u64,
 }
 
+impl Stream {
+    /// Whether it gives the table itself that a key such as `optim.lr` is in.
+    pub fn gives(&self, key: &str) -> bool {
+        match key.split(['.', '[']).next() {
+            Some("data") => self.data.is_some(),
+            Some("optim") => self.optim.is_some(),
+            Some("schedule") => self.schedule.is_some(),
+            _ => false,
+        }
+    }
+}
+
 fn once() -> u64 {
     1
 }

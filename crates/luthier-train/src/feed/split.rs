@@ -61,7 +61,13 @@ impl Split {
         };
         let labels = split.samples.iter().map(|sample| i64::from(sample.label)).collect();
         let heads = plan.data.tasks.len();
-        let of = |head: usize| split.samples.iter().map(|sample| i64::from(sample.labels[head])).collect();
+        let of = |head: usize| {
+            split
+                .samples
+                .iter()
+                .map(|sample| i64::from(sample.labels.get(head).copied().unwrap_or_default()))
+                .collect()
+        };
         let more = (1..heads).map(of).collect();
         let places = (0..split.samples.len()).map(|index| split.place(index)).collect();
         let grain = super::grain(plan);

@@ -40,7 +40,7 @@ pub struct Tally {
     regression: bool,
     header: bool,
     /// Sums over the running epoch: loss × samples, right answers, samples
-    epoch: (f64, u64, u64),
+    epoch: (f64, f64, u64),
     pending: Option<Row>,
     /// Wall time since the last row
     row_seconds: f64,
@@ -63,7 +63,7 @@ impl Tally {
             metric: plan.recipe.eval.metric,
             regression: plan.data.classes.is_empty(),
             header: false,
-            epoch: (0.0, 0, 0),
+            epoch: (0.0, 0.0, 0),
             pending: None,
             row_seconds: 0.0,
             loss: Smooth::default(),
@@ -89,7 +89,7 @@ impl Tally {
             }
             Event::EpochBegin { .. } => {
                 self.flush(&mut lines);
-                self.epoch = (0.0, 0, 0);
+                self.epoch = (0.0, 0.0, 0);
             }
             // the table is the first stream's
             Event::StepEnd(step) if !step.stream.is_empty() => self.other_seconds += step.seconds,
@@ -180,7 +180,7 @@ impl Tally {
         }
         self.lr = step.lr.first().copied().unwrap_or(self.lr);
         self.epoch.0 += step.loss * step.count as f64;
-        self.epoch.1 += step.correct / step.tasks.len().max(1) as u64;
+        self.epoch.1 += step.accuracy() * step.count as f64;
         self.epoch.2 += step.count;
     }
 
@@ -230,7 +230,7 @@ impl Tally {
         self.pending.get_or_insert_with(|| Row {
             epochs: at.epochs,
             loss: loss / count as f64,
-            score: (!regression).then(|| right as f64 / count as f64),
+            score: (!regression).then(|| right / count as f64),
             regression,
             valid: None,
             lr,

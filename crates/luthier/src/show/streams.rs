@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use luthier_plan::{Plan, Role};
+use luthier_plan::streams::{self, all};
+use luthier_plan::{Plan, Role, TaskPlan};
 
 use super::{Page, words};
 use crate::text::{self, Align};
@@ -15,13 +16,13 @@ pub fn heads(page: &mut Page, plan: &Plan) {
     page.section("Heads", &text::count(plan.model.heads.len() as u64, "head", "heads"));
     let mut rows = vec![["", "classes", "column", "loss", "weight"].map(|title| page.dim(title)).to_vec()];
     for (name, classes) in &plan.model.heads {
-        let tasks: Vec<(&str, &luthier_plan::TaskPlan)> = all(plan)
+        let tasks: Vec<(&str, &TaskPlan)> = all(plan)
             .filter_map(|stream| {
                 let task = stream.data.tasks.iter().find(|task| task.head == *name)?;
                 Some((stream.stream.as_str(), task))
             })
             .collect();
-        let weight = |(stream, task): &(&str, &luthier_plan::TaskPlan)| {
+        let weight = |(stream, task): &(&str, &TaskPlan)| {
             let gap = if stream.is_empty() { "" } else { " " };
             format!("{stream}{gap}{}", text::number(task.weight))
         };
@@ -42,8 +43,8 @@ pub fn streams(page: &mut Page, plan: &Plan, verbose: u8) {
     if plan.streams.is_empty() {
         return;
     }
-    let (way, _) = words::call(&serde_json::json!({ "type": plan.recipe.train.interleave }), "type");
-    let (ends, _) = words::call(&serde_json::json!({ "type": plan.recipe.train.epoch_ends }), "type");
+    let way = words::name(&plan.recipe.train.interleave);
+    let ends = words::name(&plan.recipe.train.epoch_ends);
     page.section("Streams", &page.dim(&format!("{way}, an epoch ends with the {ends}")));
     let titles = ["", "samples", "batch", "optimizer", "lr", "schedule", "updates", "lr budget"];
     let mut rows = vec![titles.map(|title| page.dim(title)).to_vec()];
@@ -58,7 +59,11 @@ pub fn streams(page: &mut Page, plan: &Plan, verbose: u8) {
             recipe.train.batch_size.to_string(),
             words::call(&recipe.optim.rule, "type").0,
             text::number(recipe.optim.lr),
-            if curve == "constant" { curve } else { format!("{curve} per {}", unit(stream)) },
+            if curve == "constant" {
+                curve
+            } else {
+                format!("{curve} per {}", words::name(&recipe.schedule.unit))
+            },
             text::grouped(stream.length.updates),
             if stream.lr_factors.is_empty() { String::new() } else { text::number(budget) },
         ]);
@@ -68,19 +73,13 @@ pub fn streams(page: &mut Page, plan: &Plan, verbose: u8) {
     moved(page, plan, verbose);
 }
 
-fn unit(plan: &Plan) -> String {
-    words::call(&serde_json::json!({ "type": plan.recipe.schedule.unit }), "type").0
-}
-
 /// Which optimizers move which parameters: those that two move have two memories of their gradients.
 fn moved(page: &mut Page, plan: &Plan, verbose: u8) {
     let mut kinds: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
-    for (at, tensor) in
-        plan.model.tensors.iter().enumerate().filter(|(_, tensor)| tensor.role != Role::Buffer)
-    {
-        let moves = |stream: &&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.trainable);
-        let movers: Vec<&str> = all(plan).filter(moves).map(|stream| stream.stream.as_str()).collect();
-        kinds.entry(movers).or_default().push(&tensor.name);
+    for (tensor, movers) in streams::movers(plan) {
+        if tensor.role != Role::Buffer {
+            kinds.entry(movers).or_default().push(&tensor.name);
+        }
     }
     page.line("");
     for (movers, names) in kinds {
@@ -94,8 +93,4 @@ fn moved(page: &mut Page, plan: &Plan, verbose: u8) {
         let more = if shown < names.len() { ", …" } else { "" };
         page.wrapped(&format!("{who}{mark}: "), &format!("{tensors}: {}{more}", names[..shown].join(", ")));
     }
-}
-
-fn all(plan: &Plan) -> impl Iterator<Item = &Plan> {
-    std::iter::once(plan).chain(&plan.streams)
 }

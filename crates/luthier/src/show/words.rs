@@ -35,6 +35,12 @@ fn word(value: &Value) -> String {
     }
 }
 
+/// A choice as the recipe writes it: `alternate`.
+pub fn name(choice: &impl Serialize) -> String {
+    let value = serde_json::to_value(choice).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 /// `every epoch`, `every 50 steps`
 pub fn every(every: Every) -> String {
     match every {

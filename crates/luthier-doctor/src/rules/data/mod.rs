@@ -14,3 +14,19 @@ pub(super) mod split_overlap;
 pub(super) mod texts_cut;
 pub(super) mod unscaled_features;
 pub(super) mod unscaled_target;
+
+use luthier_plan::Plan;
+use serde_json::json;
+
+use crate::Finding;
+
+/// A finding about validation samples that are trained on, with the cure where the recipe names them itself.
+fn held_out(finding: Finding, plan: &Plan) -> Finding {
+    if plan.recipe.data.valid.is_none() || plan.recipe.data.split.is_some() {
+        return finding;
+    }
+    finding.fix(
+        "hold out a fifth of the training samples",
+        [("data.valid", json!(null)), ("data.split", json!({ "valid": 0.2 }))],
+    )
+}

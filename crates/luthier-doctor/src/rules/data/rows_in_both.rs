@@ -29,7 +29,6 @@
 //! Deepchecks' TrainTestSamplesMix; Barz and Denzler, Do We Train on Test Data? (2020): 3 % and 10 % of CIFAR.
 
 use luthier_plan::SplitPlan;
-use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
@@ -79,14 +78,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "validation measures in part what is known by heart",
             "equal rows are different samples that happen to agree in every column",
         );
-    vec![if plan.recipe.data.valid.is_some() && plan.recipe.data.split.is_none() {
-        finding.fix(
-            "hold out a fifth of the training rows",
-            [("data.valid", json!(null)), ("data.split", json!({ "valid": 0.2 }))],
-        )
-    } else {
-        finding
-    }]
+    vec![super::held_out(finding, plan)]
 }
 
 #[cfg(test)]

@@ -30,7 +30,6 @@
 use std::collections::HashSet;
 
 use luthier_plan::SplitPlan;
-use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
@@ -81,14 +80,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .evidence(format!("{} of {} validation samples are trained on", shared.len(), valid.samples.len()))
         .evidence(format!("the first of them is `{}`", valid.place(*first)))
         .because("validation measures what is known by heart", "samples of the same name or row differ");
-    vec![if given && plan.recipe.data.split.is_none() {
-        finding.fix(
-            "hold out a fifth of the training samples",
-            [("data.valid", json!(null)), ("data.split", json!({ "valid": 0.2 }))],
-        )
-    } else {
-        finding
-    }]
+    vec![super::held_out(finding, plan)]
 }
 
 #[cfg(test)]

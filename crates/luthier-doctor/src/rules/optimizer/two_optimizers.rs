@@ -57,8 +57,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan else { return Vec::new() };
     let shared = streams::shared(plan);
     let Some((name, movers)) = shared.first() else { return Vec::new() };
-    let all = || std::iter::once(plan).chain(&plan.streams);
-    let high = all().filter(|stream| movers.contains(&stream.stream.as_str()) && is_high(stream)).count();
+    let high = streams::all(plan)
+        .filter(|stream| movers.contains(&stream.stream.as_str()) && is_high(stream))
+        .count();
     let severity = if high > 1 { Severity::Warning } else { Severity::Info };
     let finding = rule
         .finding()

@@ -1,0 +1,87 @@
+//! When a session looks at what was learned, and what it makes of it.
+
+use std::sync::Arc;
+
+use luthier_plan::{EvalEnd, Event, Plan};
+use luthier_recipe::Metric;
+
+use super::Session;
+use crate::TrainError;
+
+impl Session<'_> {
+    /// What `eval.every` asks for: the validation split, or quick estimates on some of it and of the training split.
+    pub(super) fn look(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        let Some(batches) = plan.recipe.eval.batches else { return self.evaluate(plan) };
+        for split in ["train", "valid"] {
+            if plan.data.split(split).is_some() {
+                let result = self.job.estimate(split, batches)?;
+                self.tell(&Event::EvalEnd(EvalEnd { at: self.at(), ..result.summary }))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates a whole split at the end of the run, where these weights were not evaluated on it already.
+    pub(super) fn look_back(&mut self, plan: &Plan, split: &str) -> Result<(), TrainError> {
+        let done = split == "valid" && self.state.evaluated == Some(self.state.update);
+        if done || plan.data.split(split).is_none() {
+            return Ok(());
+        }
+        let at = self.at();
+        let batches = self.job.runner.feed.batches_of(split);
+        self.tell(&Event::EvalBegin { at, split: split.into(), batches })?;
+        let result = self.job.evaluate(split)?;
+        self.tell(&Event::EvalEnd(EvalEnd { at, ..result.summary }))?;
+        self.others_on(split)
+    }
+
+    /// Evaluates the other streams on a split, where they have it.
+    fn others_on(&mut self, split: &str) -> Result<(), TrainError> {
+        let at = self.at();
+        for index in 0..self.job.others.len() {
+            let Some(job) =
+                self.job.others.get(index).filter(|job| job.runner.plan.data.split(split).is_some())
+            else {
+                continue;
+            };
+            let result = job.runner.evaluate(split)?;
+            let (plan, end) = (Arc::clone(&job.runner.plan), EvalEnd { at, ..result.summary });
+            if let Some(state) = self.state.streams.get_mut(index).filter(|_| split == "valid") {
+                let (metric, higher) = metric_of(&plan, &end);
+                state.plateau.observe(&plan.recipe.schedule, plan.recipe.optim.lr, metric, higher);
+            }
+            self.tell(&Event::EvalEnd(end))?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates the validation split, unless these very weights were evaluated already.
+    pub(super) fn evaluate(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        if plan.data.split("valid").is_none() || self.state.evaluated == Some(self.state.update) {
+            return Ok(());
+        }
+        let at = self.at();
+        let batches = self.job.runner.feed.batches_of("valid");
+        self.tell(&Event::EvalBegin { at, split: "valid".into(), batches })?;
+        let result = self.job.evaluate("valid")?;
+        let end = EvalEnd { at, ..result.summary };
+        let (metric, higher) = metric_of(plan, &end);
+        self.state.evaluated = Some(self.state.update);
+        self.state.judge(metric, higher, plan.recipe.train.early_stopping.as_ref());
+        self.state.plateau.observe(&plan.recipe.schedule, plan.recipe.optim.lr, metric, higher);
+        self.tell(&Event::EvalEnd(end))?;
+        self.others_on("valid")
+    }
+}
+
+/// The number that says which weights are best, and whether more is better. A figure that a split does not have beats no
+/// other.
+fn metric_of(plan: &Plan, end: &EvalEnd) -> (f64, bool) {
+    let metric = plan.recipe.eval.metric;
+    let value = match metric {
+        Metric::Loss => end.loss,
+        Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
+        Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
+    };
+    (value, metric.higher_is_better())
+}
