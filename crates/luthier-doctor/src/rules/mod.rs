@@ -55,6 +55,7 @@ static STATIC: &[&Rule] = &[
     &data::rows_in_both::RULE,
     &data::random_eval::RULE,
     &data::left_out::RULE,
+    &data::box_corners::RULE,
     &labels::imbalance::RULE,
     &labels::few_samples::RULE,
     &output::softmax_one_output::RULE,
