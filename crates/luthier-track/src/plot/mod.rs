@@ -12,6 +12,6 @@ mod several;
 mod update_ratio;
 
 pub(crate) use axis::grouped;
-pub(crate) use curves::{pictures, shown_eval};
+pub(crate) use curves::{Picture, pictures, shown_eval};
 pub use files::{compare_plot, plot_run, plots};
 pub use free::{CurvePlot, curve_plot};
