@@ -10,7 +10,7 @@
 //!
 //! ## How it is measured
 //! Trained BatchNorm tensors of a picture network with pretrained weights, batches of at most 16, SGD with momentum
-//! of 0.5 and more and an effective rate lr / (1 − momentum) of 0.03 and more.
+//! of 0.5 and more and an effective rate lr / (1 − momentum) of 0.03 and more: the norms' own rate, mean over the run.
 //!
 //! ## Example
 //! ```toml
@@ -64,7 +64,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let trained = norms.iter().filter(|tensor| tensor.trainable).count();
     let batch = plan.recipe.train.batch_size;
     let momentum = reading::momentum(plan);
-    let effective = reading::peak(plan, plan.recipe.optim.lr) / (1.0 - momentum);
+    let rates = norms.iter().filter(|tensor| tensor.trainable);
+    let rates = rates.filter_map(|tensor| Some(plan.groups.get(tensor.group?)?.lr));
+    let effective = reading::mean(plan, rates.fold(0.0, f64::max)) / (1.0 - momentum);
     // a few that train beside a frozen backbone are a choice
     if trained * 2 <= norms.len() || batch > SMALL || momentum < 0.5 || effective < MOVES {
         return Vec::new();
@@ -80,7 +82,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .at("model.freeze")
         .weigh(Severity::Warning, 0.85)
         .evidence(format!("{trained} tensors of pretrained BatchNorm are trained with batches of {batch}"))
-        .evidence(format!("momentum {momentum} makes the effective rate {effective:.3}"))
+        .evidence(format!("momentum {momentum} makes the effective rate {effective:.3}, mean over the run"))
         .because(
             "statistics of small batches replace those that the weights were made for, and evaluation uses their \
              running average",
@@ -134,6 +136,13 @@ mod tests {
             sets.push(other);
             assert_eq!(severity(&RULE, PICTURES, &sets, &world), None, "{other}");
         }
+        // a schedule that takes half of the rate away, and norms with a rate of their own
+        let cosine = "schedule={type=\"CosineAnnealingLR\",unit=\"step\"}";
+        let with = |more: &[&str]| severity(&RULE, PICTURES, &[&LITE[..], more].concat(), &world);
+        assert_eq!(with(&[cosine]), None);
+        assert_eq!(with(&[cosine, "optim.lr=0.01"]), Some(Severity::Warning));
+        let slow = "optim.groups=[{match=\"_fc.*\",lr=0.05},{match=\"*bn*\",lr_scale=0.1}]";
+        assert_eq!(with(&[slow]), None);
         let random = ["model.weights=none", "train.batch_size=16"];
         assert_eq!(severity(&RULE, PICTURES, &random, &world), None);
     }
