@@ -164,7 +164,7 @@ fn scores(eval: &EvalPoint, title: impl Fn(&str) -> String) -> Vec<(String, Stri
 fn curves(run: &Run) -> Markup {
     let pictures: Vec<_> = pictures(&run.plan, &run.metrics, &run.looks)
         .into_iter()
-        .filter(|picture| picture.name != "confusion")
+        .filter(|picture| !picture.name.starts_with("confusion"))
         .collect();
     html! {
         h2 { "Curves" }
