@@ -5,6 +5,7 @@ mod epoch_not_told;
 mod gradients_cleared;
 mod gradients_kept;
 mod graph_kept;
+mod lora_head;
 mod no_eval_mode;
 mod no_seed;
 mod not_shuffled;
@@ -42,6 +43,7 @@ pub(super) static SCRIPT: &[&Rule] = &[
     &zipped_loaders::RULE,
     &not_shuffled::RULE,
     &epoch_not_told::RULE,
+    &lora_head::RULE,
 ];
 
 type Look = fn(&Rule, &Facts) -> Vec<Finding>;
