@@ -163,7 +163,6 @@ fn alone_at(head: &str) -> BTreeMap<String, tch::Tensor> {
         .runner()
         .model
         .parameters()
-        .into_iter()
         .filter(|entry| !own.iter().any(|layer| entry.name.starts_with(layer)));
     shared.map(|entry| (entry.name.clone(), entry.tensor.grad().copy())).collect()
 }
