@@ -160,6 +160,9 @@ pub struct StepEnd {
     /// Loss and right answers of each of several heads
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskScore>,
+    /// Cosine between the gradients of two heads, for every two; where it is asked for, at updates that are looked at
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gradient_cosine: Vec<(String, String, f64)>,
 }
 
 impl StepEnd {
@@ -178,6 +181,13 @@ pub struct TaskScore {
     pub loss: f64,
     /// Share of its right answers
     pub accuracy: f64,
+    /// What its loss was multiplied by in the sum that was minimised, where that is learned; of uncertainty weighting
+    /// exp(−log-variance)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// `confusion[truth][guess]` of an evaluation: counts
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u64>>,
 }
 
 /// A loss far above the run's last ones, and what came of computing it again: from the same samples and the same random

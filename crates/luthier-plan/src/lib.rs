@@ -17,6 +17,7 @@ pub mod stages;
 pub mod streams;
 mod table;
 pub mod watch;
+pub mod weighting;
 mod world;
 
 pub use error::PlanError;
@@ -28,4 +29,5 @@ pub use resolve::{Machine, length, resolve};
 pub use schedule::Plateau;
 pub use table::*;
 pub use watch::Watch;
+pub use weighting::WeightingPlan;
 pub use world::{World, WorldError};

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn looks_grow_apart_with_the_run() {
-        let auto = Monitor { enabled: true, every: None };
+        let auto = Monitor::default();
         assert_eq!(between(auto, 150), 50);
         assert_eq!(between(auto, 100_000), 500);
         assert_eq!(between(Monitor { every: Some(10), ..auto }, 100_000), 10);

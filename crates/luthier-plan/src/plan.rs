@@ -3,7 +3,7 @@
 use luthier_recipe::{LoraBias, Recipe};
 use serde::{Deserialize, Serialize};
 
-use crate::TablePlan;
+use crate::{TablePlan, WeightingPlan};
 
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
@@ -45,6 +45,9 @@ pub struct Plan {
     pub memory_format: String,
     /// Weight of each class in the loss; empty when all are the same
     pub class_weights: Vec<f64>,
+    /// Weights of several heads that are learned; `None` where they are fixed
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighting: Option<WeightingPlan>,
     /// Further streams that the same model is trained on in turn with this one, each a plan of its own: its
     /// `model.tensors` say what its optimizer moves, its `length` counts its own updates. Their stages, device and
     /// precision are the run's

@@ -1,9 +1,10 @@
 //! From what was typed to what will happen.
 
-use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, Train, Unit};
+use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, TaskWeighting, Train, Unit};
 
 use crate::{
     DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, groups, schedule, stages,
+    weighting,
 };
 
 /// What the machine decides about a plan.
@@ -64,7 +65,7 @@ pub fn resolve(
     stages::scale(&stages, &length, &mut lr_factors);
     let mut notes = notes(recipe, &length, &data, ranks);
     notes.extend(ranks_notes(recipe, &length, &model, ranks));
-    Ok(Plan {
+    let mut plan = Plan {
         schema: crate::PLAN_SCHEMA,
         recipe: recipe.clone(),
         base: base.into(),
@@ -81,10 +82,17 @@ pub fn resolve(
         ranks,
         memory_format: machine.memory_format,
         class_weights: weights,
+        weighting: None,
         streams: Vec::new(),
         stream: String::new(),
         notes,
-    })
+    };
+    plan.weighting = weighting::plan(&plan)?;
+    if plan.recipe.train.task_weighting != TaskWeighting::Fixed && plan.data.tasks.len() == 1 {
+        plan.notes
+            .push("it trains one head: there is nothing to weigh it against, and its weight stays".into());
+    }
+    Ok(plan)
 }
 
 /// Length of a run over `samples` training samples, of which each of `ranks` processes takes a share.

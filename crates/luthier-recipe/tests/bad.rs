@@ -494,3 +494,27 @@ fn files_that_are_no_recipes() {
     assert_eq!(loaded.base, folder.path());
     assert_eq!(loaded.resolve("train".as_ref()), path("train"));
 }
+
+#[test]
+fn weights_that_nothing_can_learn() {
+    let told = |sets: &[&str]| {
+        let text = shown(&fault(SOUND, sets));
+        text.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>().join(" ")
+    };
+    let uncertain = "train.task_weighting={ type = \"uncertainty\" }";
+    let one = told(&[uncertain]);
+    assert!(one.contains("`train.task_weighting` is for several heads, and there is one"), "{one}");
+    let heads = ["task=multi-task", "model.heads={ a = {}, b = { weight = 0.0 } }"];
+    let none = told(&[&heads[..], &[uncertain]].concat());
+    assert!(
+        none.contains("`model.heads.b.weight` is 0, and `uncertainty` has no way up from there"),
+        "{none}"
+    );
+    let off = "train.monitor={ enabled = false, gradient_cosine = true }";
+    let off = told(&[&heads[..], &[off]].concat());
+    assert!(off.contains("`train.monitor` is off"), "{off}");
+    let alpha = told(&["train.task_weighting={ type = \"gradnorm\", alpha = -1.0 }"]);
+    assert!(alpha.contains("`train.task_weighting.alpha` must be at least 0"), "{alpha}");
+    let way = told(&["train.task_weighting={ type = \"gradnrom\" }"]);
+    assert!(way.contains("gradnorm"), "{way}");
+}

@@ -260,7 +260,7 @@ fn train() -> impl Strategy<Value = Train> {
     let prefix_cache = (any::<bool>(), count(), count())
         .prop_map(|(enabled, memory_mib, disk_mib)| PrefixCache { enabled, memory_mib, disk_mib });
     let monitor = (any::<bool>(), prop::option::of(count()));
-    let monitor = monitor.prop_map(|(enabled, every)| Monitor { enabled, every });
+    let monitor = monitor.prop_map(|(enabled, every)| Monitor { enabled, every, gradient_cosine: false });
     let on_divergence = select(vec![OnDivergence::Stop, OnDivergence::GoOn]);
     (
         (count(), count(), count(), any::<bool>(), any::<bool>()),
@@ -284,6 +284,7 @@ fn train() -> impl Strategy<Value = Train> {
                 shortcuts: !drop_last,
                 interleave: Interleave::default(),
                 epoch_ends: EpochEnds::default(),
+                task_weighting: TaskWeighting::default(),
                 ema,
                 early_stopping,
                 checkpoint,

@@ -13,7 +13,7 @@ use crate::regress::{Estimate, scores};
 use crate::runner::Runner;
 
 /// What the model says about one sample.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Answer {
     /// Where the sample is: its path below the split's folder, or `table:line`
     pub path: String,
@@ -23,8 +23,24 @@ pub struct Answer {
     pub guess: u32,
     /// Probability of each class
     pub probabilities: Vec<f32>,
-    /// −log of the right class's probability
+    /// −log of the right class's probability; of several heads the sum
     pub loss: f32,
+    /// What each of several heads says; the first one's is also the sample's
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<HeadAnswer>,
+}
+
+/// What one of several heads says about a sample.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct HeadAnswer {
+    /// Its name
+    pub head: String,
+    /// Class index of the sample
+    pub label: u32,
+    /// Class index that it gives the highest probability
+    pub guess: u32,
+    /// Probability of each class
+    pub probabilities: Vec<f32>,
 }
 
 /// An evaluated split.
@@ -64,7 +80,8 @@ pub(crate) struct Tally {
     pub heads: Vec<Score>,
     /// Samples that have a class
     pub answered: u64,
-    pub confusion: Vec<Vec<u64>>,
+    /// Of each head; nothing of a regression
+    pub confusions: Vec<Vec<Vec<u64>>>,
     pub answers: Vec<Answer>,
     pub estimates: Vec<Estimate>,
 }
@@ -91,7 +108,7 @@ impl Runner {
         let mut tally = Tally {
             heads: vec![Score::default(); self.objective.len()],
             answered: 0,
-            confusion: vec![vec![0; classes]; classes],
+            confusions: self.objective.classes().map(|classes| vec![vec![0; classes]; classes]).collect(),
             answers: Vec::new(),
             estimates: Vec::new(),
         };
@@ -108,6 +125,10 @@ impl Runner {
         }
         let count = tally.answered + tally.estimates.len() as u64;
         let (r2, mae) = scores(&tally.estimates);
+        let mut tasks = self.objective.told(&tally.heads, count);
+        for (task, confusion) in tasks.iter_mut().zip(&tally.confusions) {
+            task.confusion.clone_from(confusion);
+        }
         let summary = EvalEnd {
             at: Position { update: 0, epoch: 0, samples: 0, epochs: 0.0 },
             split: split.into(),
@@ -117,10 +138,10 @@ impl Runner {
             mae,
             count,
             estimate,
-            confusion: tally.confusion,
+            confusion: tally.confusions.into_iter().next().unwrap_or_default(),
             seconds: began.elapsed().as_secs_f64(),
             stream: self.beside(),
-            tasks: self.objective.told(&tally.heads, count),
+            tasks,
         };
         Ok(Evaluation { summary, answers: tally.answers, estimates: tally.estimates, skipped })
     }
@@ -130,7 +151,6 @@ impl Runner {
         for (score, own) in tally.heads.iter_mut().zip(self.objective.score(&outputs, batch)?) {
             score.add(own);
         }
-        let (outputs, objective) = (self.objective.first_outputs(&outputs)?, self.objective.first());
         let place =
             |row: usize| batch.indices.get(row).map(|index| batches.place_of(*index)).unwrap_or_default();
         if let Some(table) = self.plan.table.as_ref().filter(|table| !table.targets.is_empty()) {
@@ -140,22 +160,36 @@ impl Runner {
             }
             return Ok(());
         }
-        let guesses = Vec::<i64>::try_from(&objective.guesses(&outputs)?)?;
-        let probabilities = rows(&objective.probabilities(&outputs)?)?;
-        for (row, ((label, guess), probabilities)) in
-            batch.labels.iter().zip(guesses).zip(probabilities).enumerate()
-        {
-            let (label, guess) = (*label as u32, guess as u32);
-            // a model may have outputs that stand for no class
-            if let Some(count) =
-                tally.confusion.get_mut(label as usize).and_then(|row| row.get_mut(guess as usize))
-            {
-                *count += 1;
+        let mut rows_of_heads = self.objective.answers(&outputs, batch)?;
+        for row in 0..batch.labels.len() {
+            let mut answer = Answer { path: place(row), ..Answer::default() };
+            for (head, rows) in rows_of_heads.iter_mut().enumerate() {
+                let Some(own) = rows.get_mut(row).map(std::mem::take) else { continue };
+                let (label, guess) = (own.label as usize, own.guess as usize);
+                // a model may have outputs that stand for no class
+                let cell = tally.confusions.get_mut(head).and_then(|all| all.get_mut(label)?.get_mut(guess));
+                if let Some(count) = cell {
+                    *count += 1;
+                }
+                answer.take(own, head == 0);
             }
-            let own = probabilities.get(label as usize).copied().unwrap_or(0.0);
-            let loss = -own.max(f32::MIN_POSITIVE).ln();
-            tally.answers.push(Answer { path: place(row), label, guess, probabilities, loss });
+            tally.answers.push(answer);
         }
         Ok(())
+    }
+}
+
+impl Answer {
+    /// Takes in what a head says, the `first` one or another.
+    fn take(&mut self, own: HeadAnswer, first: bool) {
+        let right = own.probabilities.get(own.label as usize).copied().unwrap_or(0.0);
+        self.loss -= right.max(f32::MIN_POSITIVE).ln();
+        if first {
+            (self.label, self.guess) = (own.label, own.guess);
+            self.probabilities.clone_from(&own.probabilities);
+        }
+        if !own.head.is_empty() {
+            self.heads.push(own);
+        }
     }
 }

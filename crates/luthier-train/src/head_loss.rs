@@ -108,6 +108,16 @@ impl HeadLoss {
     }
 }
 
+impl HeadLoss {
+    /// The same of numbers.
+    pub(crate) fn reduced(&self, sum: f64, denominator: f64) -> f64 {
+        match self.loss.reduction() {
+            Asked::Mean => sum / denominator,
+            Asked::Sum => sum,
+        }
+    }
+}
+
 /// Σ max(0, 1 − right + other) / outputs over the wrong outputs of each row, as `torch.nn.MultiMarginLoss`.
 fn margins(outputs: &Tensor, labels: &Tensor) -> Result<Tensor, TrainError> {
     let (rows, columns) = outputs.size2()?;

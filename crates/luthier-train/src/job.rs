@@ -13,6 +13,7 @@ use crate::ema::Ema;
 use crate::feed::format_of;
 use crate::optim::Optimizer;
 use crate::runner::Runner;
+use crate::weighting::Weighting;
 use crate::{Checkpoint, TrainError};
 
 /// What a session runs.
@@ -20,6 +21,8 @@ pub struct Job {
     pub(crate) runner: Runner,
     pub(crate) optimizer: Optimizer,
     pub(crate) ema: Option<Ema>,
+    /// Weights of several heads that are learned
+    pub(crate) weighting: Option<Weighting>,
     /// Among other ranks
     pub(crate) member: Option<crate::ranks::Member>,
     stage: usize,
@@ -61,11 +64,21 @@ impl Job {
             let runner = Runner::over(stream.clone(), Rc::clone(&runner.model))?;
             let groups = if summed { &[][..] } else { stream.groups.as_slice() };
             let optimizer = optimizer_of(&runner, 0, &stream.recipe.optim.rule, groups, true)?;
-            others.push(Job { runner, optimizer, ema: None, member: None, stage: 0, others: Vec::new() });
+            let weighting = Weighting::new(stream)?;
+            others.push(Job {
+                runner,
+                optimizer,
+                ema: None,
+                weighting,
+                member: None,
+                stage: 0,
+                others: Vec::new(),
+            });
         }
         let ema = runner.plan.recipe.train.ema;
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
-        Ok(Job { runner, optimizer, ema, member: None, stage: 0, others })
+        let weighting = Weighting::new(&plan)?;
+        Ok(Job { runner, optimizer, ema, weighting, member: None, stage: 0, others })
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
@@ -75,7 +88,7 @@ impl Job {
         self.stage = stage;
         let plan = &self.runner.plan;
         self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups, false)?;
-        Ok(())
+        self.weighting.as_mut().map_or(Ok(()), Weighting::forget)
     }
 
     /// Index of the stage that is running.
@@ -99,11 +112,17 @@ impl Job {
             if steps > 0 {
                 self.optimizer.restore(steps, |name| checkpoint.optimizer(name))?;
             }
+            if let Some(weighting) = &mut self.weighting {
+                weighting.restore(steps, |name| checkpoint.optimizer(name))?;
+            }
             for (job, state) in self.others.iter_mut().zip(&checkpoint.state.streams) {
                 let stream = job.runner.plan.stream.clone();
+                let find = |name: &str| checkpoint.optimizer(&own_name(&stream, name));
                 if state.update > 0 {
-                    job.optimizer
-                        .restore(state.update, |name| checkpoint.optimizer(&own_name(&stream, name)))?;
+                    job.optimizer.restore(state.update, find)?;
+                }
+                if let Some(weighting) = &mut job.weighting {
+                    weighting.restore(state.update, find)?;
                 }
             }
             if let Some(ema) = &self.ema {
@@ -123,13 +142,21 @@ impl Job {
             state.partition(|(_, planned)| planned.role != Role::Buffer && !self.moves(&planned.name));
         let tensors =
             |pairs: Vec<((String, Tensor), &TensorPlan)>| pairs.into_iter().map(|(pair, _)| pair).collect();
-        let mut optimizer = self.optimizer.state()?;
+        let mut optimizer = self.remembered()?;
         for job in &self.others {
             let stream = &job.runner.plan.stream;
-            optimizer
-                .extend(job.optimizer.state()?.into_iter().map(|(name, t)| (own_name(stream, &name), t)));
+            optimizer.extend(job.remembered()?.into_iter().map(|(name, t)| (own_name(stream, &name), t)));
         }
         Ok(Tensors { model: tensors(model), frozen: tensors(frozen), optimizer, average })
+    }
+
+    /// What the optimizer remembers, and the weighting of the heads.
+    fn remembered(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
+        let mut all = self.optimizer.state()?;
+        if let Some(weighting) = &self.weighting {
+            all.extend(weighting.state()?);
+        }
+        Ok(all)
     }
 
     /// Whether the optimizer of any stream moves the parameter of that name.

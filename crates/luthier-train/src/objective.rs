@@ -4,6 +4,8 @@ use luthier_plan::{Plan, TaskScore};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
+use crate::answer::rows;
+use crate::evaluate::HeadAnswer;
 use crate::feed::Batch;
 use crate::head_loss::HeadLoss;
 
@@ -102,20 +104,37 @@ impl Objective {
         self.tasks.iter().enumerate().map(one).collect()
     }
 
-    /// What gradients are taken of: a batch's sums of losses, as the share of an update that has these denominators.
+    /// What gradients are taken of: a batch's sums of losses, as the share of an update that has these denominators,
+    /// by the plan's weights.
     pub fn minimised(&self, sums: &[Tensor], denominators: &[f64]) -> Result<Tensor, TrainError> {
+        self.weighed(&self.parts(sums, denominators)?, None)
+    }
+
+    /// The same of each head, without its weight.
+    pub(crate) fn parts(&self, sums: &[Tensor], denominators: &[f64]) -> Result<Vec<Tensor>, TrainError> {
+        let parts = self.tasks.iter().zip(sums).zip(denominators);
+        parts.map(|((task, sum), denominator)| task.loss.for_gradient(sum, *denominator)).collect()
+    }
+
+    /// Their sum by other weights than the plan's, where such are given.
+    pub(crate) fn weighed(&self, parts: &[Tensor], weights: Option<&[f64]>) -> Result<Tensor, TrainError> {
         let mut whole: Option<Tensor> = None;
-        for ((task, sum), denominator) in self.tasks.iter().zip(sums).zip(denominators) {
-            let mut part = task.loss.for_gradient(sum, *denominator)?;
-            if task.weight != 1.0 {
-                part = part.f_mul_scalar(task.weight)?;
-            }
+        for (at, (task, part)) in self.tasks.iter().zip(parts).enumerate() {
+            let weight = weights.and_then(|weights| weights.get(at)).copied().unwrap_or(task.weight);
+            let part = if weight == 1.0 { part.shallow_clone() } else { part.f_mul_scalar(weight)? };
             whole = Some(match whole {
                 Some(before) => before.f_add(&part)?,
                 None => part,
             });
         }
         Ok(whole.unwrap_or_else(|| Tensor::zeros([], (tch::Kind::Float, self.device))))
+    }
+
+    /// What each head's losses came to in an update, as gradients were taken of them: means, or sums where the recipe
+    /// says so.
+    pub(crate) fn reduced(&self, scores: &[Score]) -> Vec<f64> {
+        let one = |(task, score): (&Task, &Score)| task.loss.reduced(score.loss, score.denominator);
+        self.tasks.iter().zip(scores).map(one).collect()
     }
 
     /// The loss that is told, as a tensor.
@@ -136,6 +155,33 @@ impl Objective {
     pub fn right(&self, outputs: &Tensor, batch: &Batch) -> Result<Vec<u64>, TrainError> {
         let one = |(at, task): (usize, &Task)| {
             task.loss.right(&task.outputs(outputs)?, &batch.truth(at, self.device)?)
+        };
+        self.tasks.iter().enumerate().map(one).collect()
+    }
+
+    /// Number of classes of each head; 0 for a regression.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = usize> {
+        self.tasks.iter().map(|task| task.loss.classes)
+    }
+
+    /// What each head says about each sample of a batch.
+    pub(crate) fn answers(
+        &self,
+        outputs: &Tensor,
+        batch: &Batch,
+    ) -> Result<Vec<Vec<HeadAnswer>>, TrainError> {
+        let one = |(at, task): (usize, &Task)| {
+            let own = task.outputs(outputs)?;
+            let guesses = Vec::<i64>::try_from(&task.loss.guesses(&own)?)?;
+            let probabilities = rows(&task.loss.probabilities(&own)?)?;
+            let all = batch.labels_of(at).iter().zip(guesses).zip(probabilities);
+            let answer = |((label, guess), probabilities): ((&i64, i64), Vec<f32>)| HeadAnswer {
+                head: task.name.clone(),
+                label: *label as u32,
+                guess: guess as u32,
+                probabilities,
+            };
+            Ok(all.map(answer).collect())
         };
         self.tasks.iter().enumerate().map(one).collect()
     }
@@ -172,6 +218,8 @@ impl Objective {
             head: task.name.clone(),
             loss: score.loss / score.denominator,
             accuracy: score.right as f64 / count as f64,
+            weight: None,
+            confusion: Vec::new(),
         };
         self.tasks.iter().zip(scores).map(one).collect()
     }

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use luthier_data::{Chain, Limits, SampleKey, picture::decode_file, transforms::Scratch};
 use luthier_model::{Input, Tokens};
+use luthier_plan::streams;
 use serde::Serialize;
 use tch::Tensor;
 
 use crate::answer;
 use crate::feed::pictures;
+use crate::head_loss::HeadLoss;
 use crate::runner::Runner;
 use crate::{TrainError, rows, texts};
 
@@ -17,8 +19,17 @@ use crate::{TrainError, rows, texts};
 pub struct Prediction {
     /// The file
     pub path: PathBuf,
-    /// Probability of each class, or why the file could not be read
-    pub result: Result<Vec<f32>, String>,
+    /// Probability of each class of each of [`Runner::known_heads`], or why the file could not be read
+    pub result: Result<Vec<Vec<f32>>, String>,
+}
+
+/// A head, and what it tells apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownHead {
+    /// Its name; empty where there is one
+    pub name: String,
+    /// Class names in label order
+    pub classes: Vec<String>,
 }
 
 /// What the model says about one text.
@@ -104,6 +115,41 @@ impl Runner {
             .collect())
     }
 
+    /// The heads of the model, whatever stream trained them.
+    pub fn known_heads(&self) -> Vec<KnownHead> {
+        if self.plan.model.heads.is_empty() {
+            return vec![KnownHead { name: String::new(), classes: self.plan.data.classes.clone() }];
+        }
+        let tasks = || streams::all(&self.plan).flat_map(|stream| &stream.data.tasks);
+        let classes = |name: &String| {
+            tasks().find(|task| task.head == *name).map(|task| task.classes.clone()).unwrap_or_default()
+        };
+        let heads = self.plan.model.heads.iter();
+        heads.map(|(name, _)| KnownHead { name: name.clone(), classes: classes(name) }).collect()
+    }
+
+    /// Probability of each class of each head, sample by sample.
+    fn of_all_heads(&self, input: &Input) -> Result<Vec<Vec<Vec<f32>>>, TrainError> {
+        if self.plan.model.heads.is_empty() {
+            let only = self.probabilities(&self.forward_input(input, false)?)?;
+            return Ok(only.into_iter().map(|row| vec![row]).collect());
+        }
+        let outputs = self.forward_all_heads(input)?;
+        let (mut all, mut first): (Vec<Vec<Vec<f32>>>, i64) = (Vec::new(), 0);
+        for (name, classes) in &self.plan.model.heads {
+            let count = i64::try_from(*classes).unwrap_or(i64::MAX);
+            let loss =
+                self.plan.recipe.model.heads.get(name).map(|head| head.loss.clone()).unwrap_or_default();
+            let loss = HeadLoss::new(&loss, &[], count as usize, count, self.device);
+            let own = outputs.f_narrow(1, first, count)?;
+            let rows = answer::rows(&loss.probabilities(&own)?)?;
+            all.resize_with(rows.len(), Vec::new);
+            all.iter_mut().zip(rows).for_each(|(sample, row)| sample.push(row));
+            first += count;
+        }
+        Ok(all)
+    }
+
     /// Probabilities for pictures, with the recipe's evaluation chain. A file that cannot be read is an answer, not an
     /// error.
     pub fn predict(&self, files: &[PathBuf]) -> Result<Vec<Prediction>, TrainError> {
@@ -137,7 +183,7 @@ impl Runner {
                 let shape = [good as i64, i64::from(height), i64::from(width), 3];
                 let input = pictures(&pixels, shape)?.f_to_device(self.device)?;
                 let input = Input::Pictures(input);
-                tch::no_grad(|| self.probabilities(&self.forward_input(&input, false)?))?
+                tch::no_grad(|| self.of_all_heads(&input))?
             }
             .into_iter();
             for (path, why) in part.iter().zip(read) {

@@ -88,6 +88,27 @@ impl Runner {
         })
     }
 
+    /// The same of every head, whether or not this plan's samples teach it.
+    pub(crate) fn forward_all_heads(&self, input: &Input) -> Result<Tensor, TrainError> {
+        self.autocast(|| {
+            let flow = self.model.begin(input)?;
+            Ok(self.model.run(0..self.model.parts().len(), flow, false)?.hidden)
+        })
+    }
+
+    /// Runners for the streams beside the first, over the same model.
+    ///
+    /// # Errors
+    /// A stream's data are not as they were planned.
+    pub fn beside_it(&self) -> Result<Vec<Runner>, TrainError> {
+        let over = |plan: &Plan| {
+            let plan =
+                Plan { base: self.plan.base.clone(), device: self.plan.device.clone(), ..plan.clone() };
+            Runner::over(plan, Rc::clone(&self.model))
+        };
+        self.plan.streams.iter().map(over).collect()
+    }
+
     fn autocast(&self, run: impl FnOnce() -> Result<Tensor, TrainError>) -> Result<Tensor, TrainError> {
         let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
         // entering a region costs a small network a noticeable part of its step

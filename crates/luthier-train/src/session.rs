@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
             let (supplies, states, watch) = (&mut self.supplies, &mut self.state.streams, &self.state.watch);
             let step = self.job.step(&update, number, factor, watch, &mut || {
                 if summed {
-                    added = add_all(&mut others, supplies, states)?;
+                    added = add_all(&mut others, supplies, states, factor)?;
                 }
                 Ok(!added.is_empty())
             });

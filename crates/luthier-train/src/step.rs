@@ -7,6 +7,8 @@ use crate::TrainError;
 use crate::feed::{Batch, Update};
 use crate::job::Job;
 use crate::objective::Score;
+use crate::task_gradients::{Compared, TaskGradients};
+use crate::weighting::Weighting;
 
 /// What one update came to. `end.at` and `end.seconds` are filled in by the session.
 pub struct Step {
@@ -20,6 +22,8 @@ pub struct Step {
     pub look: Option<Vec<TensorPoint>>,
     /// The loss was far above the ones before
     pub spike: Option<Spike>,
+    /// Gradients of each head by itself, where they were compared
+    compared: Compared,
 }
 
 impl Job {
@@ -94,18 +98,21 @@ impl Job {
                 data_seconds: update.wait.as_secs_f64(),
                 stream: self.runner.beside(),
                 tasks: Vec::new(),
+                gradient_cosine: Vec::new(),
             },
             scores: vec![Score::default(); denominators.len()],
             count,
             look: None,
             spike: None,
+            compared: Compared::default(),
         };
+        let mut each = self.task_gradients(number);
         self.begin_exchange(&mut denominators)?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
             let _draws = manual_seed(self.seed_of(number, part as u64));
             let last = part + 1 == update.batches.len();
-            let scores = self.accumulate(batch, &denominators, number, part as u64, last)?;
+            let scores = self.accumulate(batch, &denominators, number, part as u64, last, each.as_mut())?;
             for (sum, own) in step.scores.iter_mut().zip(scores) {
                 sum.add(own);
             }
@@ -114,7 +121,27 @@ impl Job {
         step.end.loss = self.runner.objective.mean(&step.scores);
         step.end.correct = step.scores.iter().map(|score| score.right).sum();
         step.end.tasks = self.runner.objective.told(&step.scores, step.count);
+        if let Some(each) = each {
+            let ranks = self.member.as_ref().and(self.runner.ranks.as_deref());
+            step.compared = each.end(step.end.tasks.len(), ranks)?;
+            let names: Vec<String> = step.end.tasks.iter().map(|task| task.head.clone()).collect();
+            step.end.gradient_cosine = step.compared.cosines(&names);
+        }
+        if let Some(weighting) = &self.weighting {
+            for (task, weight) in step.end.tasks.iter_mut().zip(weighting.weights()) {
+                task.weight = Some(*weight);
+            }
+        }
         Ok(step)
+    }
+
+    /// Moves the learned weights of the heads by what an update came to.
+    pub(crate) fn weigh(&mut self, step: &Step, factor: f64) -> Result<(), TrainError> {
+        let losses = self.runner.objective.reduced(&step.scores);
+        match &mut self.weighting {
+            Some(weighting) => weighting.update(&losses, &step.compared.norms, factor),
+            None => Ok(()),
+        }
     }
 
     /// The second half of an update: clip → step, at the groups' rates times `factor`, and the average of the weights.
@@ -127,6 +154,7 @@ impl Job {
             step.end.clipped = self.optimizer.clip(step.end.grad_norm, max)?;
         }
         self.optimizer.step(factor)?;
+        self.weigh(step, factor)?;
         if let Some(ema) = &mut self.ema {
             ema.update(&self.optimizer.values())?;
         }
@@ -141,6 +169,7 @@ impl Job {
         number: u64,
         part: u64,
         last: bool,
+        each: Option<&mut TaskGradients>,
     ) -> Result<Vec<Score>, TrainError> {
         let logits = self.runner.forward(batch, true)?;
         let sums = self.runner.objective.sums(&logits, batch)?;
@@ -153,7 +182,12 @@ impl Job {
             }
             scores.push(Score { loss, denominator, right: 0 });
         }
-        self.backward(&self.runner.objective.minimised(&sums, denominators)?, last)?;
+        let parts = self.runner.objective.parts(&sums, denominators)?;
+        if let Some(each) = each {
+            each.add(&parts)?;
+        }
+        let weights = self.weighting.as_ref().map(Weighting::weights);
+        self.backward(&self.runner.objective.weighed(&parts, weights)?, last)?;
         for (score, right) in scores.iter_mut().zip(self.runner.objective.right(&logits, batch)?) {
             score.right = right;
         }

@@ -137,11 +137,13 @@ pub(crate) fn add_all(
     others: &mut [Job],
     supplies: &mut [Supply],
     states: &mut [StreamState],
+    factor: f64,
 ) -> Result<Vec<Added>, TrainError> {
     let mut all = Vec::new();
     for ((job, supply), state) in others.iter_mut().zip(supplies).zip(states) {
         let update = usable(job, supply.next(job, &mut state.pass, &mut state.batch)?, state.update)?;
         let step = job.add_gradients(&update, state.update)?;
+        job.weigh(&step, factor)?;
         state.took(&update, &step);
         all.push(Added { step, update });
     }

@@ -65,6 +65,7 @@ impl RunFacts {
                 clipped: false,
                 stream: String::new(),
                 tasks: Vec::new(),
+                gradient_cosine: Vec::new(),
             });
         }
         let (losses, right) = (of(Shows::ValidLoss), of(Shows::ValidAccuracy));

@@ -32,6 +32,7 @@ pub fn run(updates: u64, loss: impl Fn(u64) -> f64) -> Made {
             clipped: false,
             stream: String::new(),
             tasks: Vec::new(),
+            gradient_cosine: Vec::new(),
         })
         .collect();
     facts.metrics.end = Some(EndPoint {

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use luthier::args::PredictArgs;
 use luthier::text::{Align, percent, table};
 use luthier::voice::{self, Blame, Failure, Voice};
-use luthier_train::Prediction;
-use serde_json::json;
+use luthier_train::{KnownHead, Prediction};
+use serde_json::{Value, json};
 
 use super::{rows, texts};
 use crate::opened;
 
 pub fn run(args: &PredictArgs, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
     let opened = opened::open(&args.run, &args.checkpoint, device, voice)?;
-    let classes = &opened.runner.plan.data.classes;
+    let heads = opened.runner.known_heads();
     if opened.runner.plan.text.is_some() {
         return texts::run(&opened.runner, args, voice);
     }
@@ -31,10 +31,10 @@ pub fn run(args: &PredictArgs, device: Option<&str>, voice: &Voice) -> Result<()
     let unreadable = predictions.iter().filter(|prediction| prediction.result.is_err()).count();
     if voice.json {
         let rows: Vec<_> =
-            predictions.iter().map(|prediction| as_json(prediction, classes, args.top)).collect();
+            predictions.iter().map(|prediction| as_json(prediction, &heads, args.top)).collect();
         voice::print_json(&rows)?;
     } else {
-        voice::print(&page(&predictions, classes, args.top, voice))?;
+        voice::print(&page(&predictions, &heads, args.top, voice))?;
     }
     if unreadable == predictions.len() { Err(Failure::quiet(1)) } else { Ok(()) }
 }
@@ -70,28 +70,51 @@ pub(super) fn ranked<'a>(probabilities: &[f32], classes: &'a [String], top: u16)
     ranked
 }
 
-fn as_json(prediction: &Prediction, classes: &[String], top: u16) -> serde_json::Value {
-    let path = prediction.path.display().to_string();
-    match &prediction.result {
-        Ok(probabilities) => {
-            let ranked = ranked(probabilities, classes, top);
-            let list: Vec<_> =
-                ranked.iter().map(|(class, p)| json!({"class": class, "probability": p})).collect();
-            json!({"path": path, "class": ranked.first().map(|(class, _)| class), "classes": list})
-        }
-        Err(why) => json!({"path": path, "error": why}),
-    }
+/// A head's answer: its first class, and as many with their probabilities as were asked for.
+fn answer(probabilities: &[f32], classes: &[String], top: u16) -> Value {
+    let ranked = ranked(probabilities, classes, top);
+    let list: Vec<_> = ranked.iter().map(|(class, p)| json!({"class": class, "probability": p})).collect();
+    json!({"class": ranked.first().map(|(class, _)| class), "classes": list})
 }
 
-fn page(predictions: &[Prediction], classes: &[String], top: u16, voice: &Voice) -> String {
+fn as_json(prediction: &Prediction, heads: &[KnownHead], top: u16) -> Value {
+    let path = prediction.path.display().to_string();
+    let told = match &prediction.result {
+        Ok(told) => told,
+        Err(why) => return json!({"path": path, "error": why}),
+    };
+    if let ([head], [only]) = (heads, told.as_slice())
+        && head.name.is_empty()
+    {
+        let mut whole = answer(only, &head.classes, top);
+        whole["path"] = path.into();
+        return whole;
+    }
+    let each = heads.iter().zip(told);
+    let each: serde_json::Map<String, Value> = each
+        .map(|(head, probabilities)| (head.name.clone(), answer(probabilities, &head.classes, top)))
+        .collect();
+    json!({"path": path, "heads": each})
+}
+
+/// One line a picture; of several heads, the first class of each.
+fn page(predictions: &[Prediction], heads: &[KnownHead], top: u16, voice: &Voice) -> String {
+    let several = heads.len() > 1;
+    let shown = if several { 1 } else { top };
     let mut rows = Vec::new();
+    if several {
+        let names = heads.iter().flat_map(|head| [head.name.clone(), String::new()]);
+        rows.push(std::iter::once(String::new()).chain(names).collect());
+    }
     for prediction in predictions {
         let mut row = vec![prediction.path.display().to_string()];
         match &prediction.result {
-            Ok(probabilities) => {
-                for (class, probability) in ranked(probabilities, classes, top) {
-                    row.push(class.into());
-                    row.push(percent(f64::from(probability)));
+            Ok(told) => {
+                for (head, probabilities) in heads.iter().zip(told) {
+                    for (class, probability) in ranked(probabilities, &head.classes, shown) {
+                        row.push(class.into());
+                        row.push(percent(f64::from(probability)));
+                    }
                 }
                 rows.push(row);
             }
@@ -99,8 +122,10 @@ fn page(predictions: &[Prediction], classes: &[String], top: u16, voice: &Voice)
         }
     }
     let mut align = vec![Align::Left];
-    for _ in 0..classes.len().min(usize::from(top)) {
-        align.extend([Align::Left, Align::Right]);
+    for head in heads {
+        for _ in 0..head.classes.len().min(usize::from(shown)) {
+            align.extend([Align::Left, Align::Right]);
+        }
     }
     table(&rows, &align, "")
 }

@@ -9,6 +9,7 @@ mod rows;
 mod stages;
 mod streams;
 mod training;
+mod weighting;
 
 use crate::{EpochEnds, Interleave, Recipe};
 
@@ -21,6 +22,7 @@ pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);
     model::check(recipe, tell);
     heads::check(recipe, tell);
+    weighting::check(recipe, tell);
     lora::check(recipe, tell);
     stages::check(recipe, tell);
     if recipe.streams.is_empty() {

@@ -17,6 +17,7 @@ mod stream;
 mod table;
 mod train;
 mod transform;
+mod weighting;
 
 pub use data::*;
 pub use distributed::*;
@@ -33,6 +34,7 @@ pub use stream::*;
 pub use table::*;
 pub use train::*;
 pub use transform::*;
+pub use weighting::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochEnds, Every, Interleave, limits};
+use super::{EpochEnds, Every, Interleave, TaskWeighting, limits};
 
 /// Length, batch and precision of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,9 @@ pub struct Train {
     /// When an epoch of several `streams` ends
     #[serde(default)]
     pub epoch_ends: EpochEnds,
+    /// How the losses of several heads are weighed against each other
+    #[serde(default)]
+    pub task_weighting: TaskWeighting,
     /// Keep an exponential moving average of the weights, and evaluate and save that
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "decay": 0.999 }))]
@@ -158,11 +161,15 @@ pub struct Monitor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 100)]
     pub every: Option<u64>,
+    /// At each look, the cosine between the gradients of every two heads, over the parameters that all heads share: below
+    /// 0, what helps the one harms the other. It takes a backward pass for each head, and memory for a gradient of each
+    #[serde(default)]
+    pub gradient_cosine: bool,
 }
 
 impl Default for Monitor {
     fn default() -> Self {
-        Monitor { enabled: true, every: None }
+        Monitor { enabled: true, every: None, gradient_cosine: false }
     }
 }
 

@@ -41,6 +41,7 @@ impl Record {
                 clipped: step.clipped,
                 stream: step.stream.clone(),
                 tasks: tasks_of(&step.tasks),
+                gradient_cosine: step.gradient_cosine.clone(),
             })),
             Event::EvalEnd(eval) => Some(Record::Eval(EvalPoint {
                 at: eval.at,
@@ -126,6 +127,9 @@ pub struct StepPoint {
     /// The same for each of several heads
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskPoint>,
+    /// Cosine between the gradients of two heads, for every two; at updates at which they were compared
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gradient_cosine: Vec<(String, String, f64)>,
 }
 
 /// One evaluation: each sample of the split once.
@@ -194,11 +198,22 @@ pub struct TaskPoint {
     /// Share of its right answers
     #[serde(with = "crate::float")]
     pub accuracy: f64,
+    /// Its learned weight in the update
+    #[serde(with = "crate::float::option", default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Which class was taken for which, in an evaluation
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
 }
 
 fn tasks_of(tasks: &[TaskScore]) -> Vec<TaskPoint> {
-    let point =
-        |task: &TaskScore| TaskPoint { head: task.head.clone(), loss: task.loss, accuracy: task.accuracy };
+    let point = |task: &TaskScore| TaskPoint {
+        head: task.head.clone(),
+        loss: task.loss,
+        accuracy: task.accuracy,
+        weight: task.weight,
+        confusion: (!task.confusion.is_empty()).then(|| Confusion::from_rows(&task.confusion)),
+    };
     tasks.iter().map(point).collect()
 }
 

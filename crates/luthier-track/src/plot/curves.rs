@@ -5,10 +5,11 @@ use maud::{Markup, PreEscaped, html};
 
 use super::axis::{Axis, Numbers};
 use super::chart::{Chart, HEIGHT, WIDTH, shared_legend};
+use super::confused::{Confused, confused};
 use super::matrix;
 use super::series::{COLORS, Series, Stroke, range, smooth};
 use super::{several, update_ratio};
-use crate::{EvalPoint, Metrics};
+use crate::Metrics;
 
 const TRAIN: &str = COLORS[0];
 const VALID: &str = COLORS[1];
@@ -39,21 +40,22 @@ pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<P
     add("r2", "Explained variance, R²", explained(&run));
     add("heads", "Accuracy of every head, validation", several::heads(metrics));
     add("streams", "Loss of every stream, training", several::streams(plan, metrics));
+    add("task-weights", "Learned weight of every head", several::weights(plan, metrics));
+    add("gradient-cosine", "Cosine between the gradients of two heads", several::cosines(metrics));
     add("learning-rate", "Learning rate", learning_rate(plan, metrics));
     add("gradient-norm", "Gradient norm", gradient_norm(plan, metrics));
     add("update-ratio", "Share of a weight that an update moves", update_ratio::chart(looks));
-    if let Some(eval) = shown_eval(plan, metrics) {
-        let (body, width, height) = matrix::draw(&eval.confusion, &plan.data.classes);
-        let title = "Confusion matrix".to_owned();
-        pictures.push(Picture { name: "confusion".to_owned(), svg: svg(&title, width, height, body), title });
+    for one in confused(plan, metrics) {
+        pictures.push(confusion(&one));
     }
     pictures
 }
 
-/// The evaluation whose confusion matrix is drawn: the best of the validation split; without one, the last there is.
-pub fn shown_eval<'a>(plan: &Plan, metrics: &'a Metrics) -> Option<&'a EvalPoint> {
-    let best = metrics.best_eval("valid", plan.recipe.eval.metric);
-    best.or(metrics.evals.last()).filter(|eval| eval.confusion.classes() > 0)
+/// A confusion matrix, drawn.
+pub fn confusion(one: &Confused) -> Picture {
+    let (body, width, height) = matrix::draw(one.confusion, one.classes);
+    let title = one.title();
+    Picture { name: one.name(), svg: svg(&title, width, height, body), title }
 }
 
 /// A run and what it is called in a legend; a single one needs no name.

@@ -2,6 +2,7 @@
 
 mod axis;
 mod chart;
+mod confused;
 mod curves;
 mod files;
 mod free;
@@ -12,6 +13,7 @@ mod several;
 mod update_ratio;
 
 pub(crate) use axis::grouped;
-pub(crate) use curves::{Picture, pictures, shown_eval};
+pub(crate) use confused::{Confused, confused};
+pub(crate) use curves::{Picture, confusion, pictures};
 pub use files::{compare_plot, plot_run, plots};
 pub use free::{CurvePlot, curve_plot};

@@ -164,8 +164,8 @@ fn scores(eval: &EvalPoint, title: impl Fn(&str) -> String) -> Vec<(String, Stri
 }
 
 fn curves(pictures: &[Picture]) -> Markup {
-    // the confusion matrix stands with the classes
-    let curves = || pictures.iter().filter(|picture| picture.name != "confusion");
+    // confusion matrices stand with the classes
+    let curves = || pictures.iter().filter(|picture| !picture.name.starts_with("confusion"));
     html! {
         h2 { "Curves" }
         @if curves().next().is_none() { p.soft { "No update is done yet" } }

@@ -4,17 +4,25 @@ use luthier_plan::{LoadReport, Plan, PrefixPlan, ResolvedPrecision, StagePlan};
 use maud::{Markup, PreEscaped, html};
 
 use crate::figures::{count, epochs, percent};
-use crate::plot::{pictures, shown_eval};
+use crate::plot::{Confused, confused, confusion};
 use crate::{Metrics, Score, classification_report};
 
 /// Longer lists are cut, with a word on how much is left.
 const LONGEST_LIST: usize = 200;
 
-/// Confusion matrix and the scores of each class.
+/// Confusion matrix and the scores of each class, of every head.
 pub fn classes(plan: &Plan, metrics: &Metrics) -> Markup {
-    let Some(eval) = shown_eval(plan, metrics) else { return html! {} };
-    let report = classification_report(&eval.confusion.rows(), &plan.data.classes);
-    let picture = pictures(plan, metrics, &[]).into_iter().find(|picture| picture.name == "confusion");
+    let all = confused(plan, metrics);
+    html! {
+        @if !all.is_empty() { h2 { "Classes" } }
+        @for one in &all { (of_head(one)) }
+    }
+}
+
+fn of_head(one: &Confused) -> Markup {
+    let eval = one.eval;
+    let report = classification_report(&one.confusion.rows(), one.classes);
+    let picture = confusion(one);
     let scores = |score: &Score| {
         html! {
             td.number { (percent(score.precision)) }
@@ -23,10 +31,10 @@ pub fn classes(plan: &Plan, metrics: &Metrics) -> Markup {
         }
     };
     html! {
-        h2 { "Classes" }
+        @if !one.head.is_empty() { h3 { (one.head) @if !one.stream.is_empty() { ", stream " (one.stream) } } }
         p.soft { "Split " code { (eval.split) } ", " (count(eval.count)) " samples, epoch " (epochs(eval.at.epochs)) }
         div.plots {
-            @if let Some(picture) = picture { figure.plot { figcaption { (picture.title) } (PreEscaped(picture.svg)) } }
+            figure.plot { figcaption { (picture.title) } (PreEscaped(picture.svg)) }
             div.scroll {
                 table {
                     thead { tr { th { "Class" } th.number { "Precision" } th.number { "Recall" } th.number { "F1" } th.number { "Samples" } } }

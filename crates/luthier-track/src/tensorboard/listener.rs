@@ -18,7 +18,8 @@ const PREFIX: &str = "events.out.tfevents.";
 
 /// Writes what happens as scalars that `tensorboard --logdir` shows: `loss/train`, `grad_norm`, `epoch` and
 /// `lr/<group>` for each update, `accuracy/train` for each epoch, `loss/<split>` and `accuracy/<split>` (or `r2/<split>` and
-/// `mae/<split>`) for each evaluation; of several heads, each with its name behind; of streams beside the first, with the
+/// `mae/<split>`) for each evaluation; of several heads, each with its name behind, and `weight/<head>`
+/// and `gradient_cosine/<head>/<head>` where those are learned and measured; of streams beside the first, with the
 /// stream's name before. Steps are optimizer updates of the first stream.
 #[derive(Debug)]
 pub struct TensorBoard {
@@ -92,6 +93,10 @@ impl TensorBoard {
         }
         for task in &step.tasks {
             values.push(value(&own(&format!("loss/train/{}", task.head)), task.loss));
+            values.extend(task.weight.map(|weight| value(&own(&format!("weight/{}", task.head)), weight)));
+        }
+        for (one, other, cosine) in &step.gradient_cosine {
+            values.push(value(&own(&format!("gradient_cosine/{one}/{other}")), *cosine));
         }
         self.scalars(step.at.update, values)
     }

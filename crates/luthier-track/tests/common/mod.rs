@@ -224,6 +224,7 @@ impl Shape {
                 data_seconds: 0.02,
                 stream: String::new(),
                 tasks: Vec::new(),
+                gradient_cosine: Vec::new(),
             }));
             last = update;
             if loss.is_nan() {

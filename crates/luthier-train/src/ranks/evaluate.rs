@@ -12,13 +12,13 @@ impl Ranks {
         let heads = 3 * tally.heads.len();
         let mut numbers = flat(&tally.heads);
         numbers.push(tally.answered as f64);
-        numbers.extend(tally.confusion.iter().flatten().map(|count| *count as f64));
+        numbers.extend(tally.confusions.iter().flatten().flatten().map(|count| *count as f64));
         let sums = self.group.sums(&numbers)?;
         let (scores, counts) = sums.split_at(heads.min(sums.len()));
         tally.heads = unflat(scores);
         let mut counts = counts.iter().map(|count| *count as u64);
         tally.answered = counts.next().unwrap_or(0);
-        for (count, sum) in tally.confusion.iter_mut().flatten().zip(counts) {
+        for (count, sum) in tally.confusions.iter_mut().flatten().flatten().zip(counts) {
             *count = sum;
         }
         let own = serde_json::to_vec(&tally.estimates).unwrap_or_default();

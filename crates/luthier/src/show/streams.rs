@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use luthier_plan::streams::{self, all};
 use luthier_plan::{Plan, Role, TaskPlan};
+use luthier_recipe::TaskWeighting;
 
 use super::{Page, words};
 use crate::text::{self, Align};
@@ -36,6 +37,23 @@ pub fn heads(page: &mut Page, plan: &Plan) {
         ]);
     }
     page.table(&rows, &[Align::Left, Align::Right, Align::Left, Align::Left, Align::Left]);
+    for stream in all(plan) {
+        let Some(weighting) = &stream.weighting else { continue };
+        let lr = text::number(weighting.group.lr);
+        let own = if stream.stream.is_empty() { String::new() } else { format!("{}: ", stream.stream) };
+        let told = match &plan.recipe.train.task_weighting {
+            TaskWeighting::GradNorm { alpha, .. } => format!(
+                "{own}weights are learned from there: GradNorm with alpha {}, Adam at {lr}, gradients compared at {}",
+                text::number(*alpha),
+                weighting.shared.join(", ")
+            ),
+            _ => format!(
+                "{own}weights are learned from there: exp(−log-variance), in an optimizer group of their own at lr \
+                 {lr}, no decay"
+            ),
+        };
+        page.wrapped("", &told);
+    }
 }
 
 /// What each stream trains on and with, and which optimizers move what.

@@ -69,6 +69,7 @@ pub fn plan() -> Plan {
         ranks: 1,
         memory_format: "channels_last".to_owned(),
         class_weights: vec![1.25, 0.8333],
+        weighting: None,
         streams: Vec::new(),
         stream: String::new(),
         notes: vec![

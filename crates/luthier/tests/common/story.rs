@@ -34,6 +34,7 @@ pub fn events(plan: &Plan) -> Vec<Event> {
                 data_seconds: 0.1,
                 stream: String::new(),
                 tasks: Vec::new(),
+                gradient_cosine: Vec::new(),
             }));
         }
         let here = Position { epoch, ..at(plan, begin + length.updates_per_epoch) };

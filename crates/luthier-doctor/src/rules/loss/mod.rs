@@ -9,3 +9,4 @@ pub(super) mod mse_for_classes;
 pub(super) mod not_finite;
 pub(super) mod smoothing;
 pub(super) mod sum_reduction;
+pub(super) mod tasks_conflict;

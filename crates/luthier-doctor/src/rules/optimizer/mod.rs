@@ -9,6 +9,7 @@ pub(super) mod exploding_gradients;
 pub(super) mod l2_in_adam;
 pub(super) mod lr_pretrained;
 pub(super) mod lr_scratch;
+pub(super) mod no_optimizer;
 pub(super) mod rate_too_high;
 pub(super) mod rate_too_low;
 pub(super) mod too_few_updates;

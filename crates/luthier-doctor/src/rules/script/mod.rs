@@ -6,6 +6,7 @@ mod epoch_not_told;
 mod gradients_cleared;
 mod gradients_kept;
 mod graph_kept;
+mod lora_head;
 mod no_eval_mode;
 mod no_seed;
 mod not_shuffled;
@@ -44,6 +45,7 @@ pub(super) static SCRIPT: &[&Rule] = &[
     &not_shuffled::RULE,
     &box_format::RULE,
     &epoch_not_told::RULE,
+    &lora_head::RULE,
 ];
 
 type Look = fn(&Rule, &Facts) -> Vec<Finding>;

@@ -112,6 +112,14 @@ fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
             Severity::Warning,
             &[("for x, y in loader", "for (x, y), (a, b) in zip(loader, other_loader)")],
         ),
+        (
+            "FIN301",
+            Severity::Error,
+            &[(
+                "models.resnet18(weights=\"DEFAULT\")",
+                "get_peft_model(AutoModelForImageClassification.from_pretrained(\"vit\"), LoraConfig(r=8))",
+            )],
+        ),
         ("DAT302", Severity::Warning, &[("batch_size=64, shuffle=True", "batch_size=64")]),
         ("DAT303", Severity::Warning, &[(HEAD, COCO)]),
         (

@@ -81,6 +81,7 @@ impl Subject {
             ranks: 1,
             memory_format: "contiguous".into(),
             class_weights: Vec::new(),
+            weighting: None,
             streams: Vec::new(),
             stream: String::new(),
             notes: Vec::new(),

@@ -1,0 +1,107 @@
+//! Several heads and streams at the command line: what evaluation, prediction and the report say of each.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use common::{RECIPE, fine, workspace};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A trained run of two streams: the first learns yaw and hue, the second the classifier alone.
+fn trained() -> TempDir {
+    let folder = workspace();
+    let heads = "[model.heads]\nyaw = {}\nclassifier = { hidden = [16] }\nhue = {}\n\n[optim]";
+    let streams = "\n[[streams]]\nname = \"new\"\nloss_weights = { yaw = 1.0, hue = 0.5 }\n[[streams]]\nname = \"replay\"\n\
+                   loss_weights = { classifier = 1.0 }\n";
+    let text = RECIPE
+        .replace("image-classification", "multi-task")
+        .replace("train = \"scenes\"\n", "train = \"scenes\"\nattributes = \"scenes/attributes.csv\"\n")
+        .replace("[optim]", heads)
+        .replace("size = 72", "size = 36")
+        .replace("size = 64", "size = 32")
+        + streams;
+    fs::write(folder.path().join("recipe.toml"), text).unwrap();
+    let weigh = "train.task_weighting={ type = \"uncertainty\", lr = 0.1 }";
+    let page = fine(folder.path(), &["check", "recipe.toml", "--set", weigh]);
+    assert!(page.contains("weights are learned from there: exp(−log-variance)"), "{page}");
+    assert!(page.contains("nothing to weigh it against"), "{page}");
+    fine(folder.path(), &["train", "recipe.toml", "--out", "run", "-q", "--set", weigh]);
+    folder
+}
+
+#[test]
+fn every_head_is_evaluated_predicted_with_and_reported() {
+    let folder = trained();
+    let folder = folder.path();
+    let eval: Value = serde_json::from_str(&fine(folder, &["eval", "run", "--json"])).unwrap();
+    assert_eq!((&eval["stream"], &eval["count"]), (&"new".into(), &8.into()));
+    let heads = eval["heads"].as_object().unwrap();
+    assert_eq!(heads.keys().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), ["hue", "yaw"]);
+    let mut right = 0.0;
+    for (name, head) in heads {
+        let classes = head["classes"].as_array().unwrap().len();
+        let counts: Vec<u64> = head["confusion"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row.as_array().unwrap())
+            .map(|n| n.as_u64().unwrap())
+            .collect();
+        assert_eq!((counts.len(), counts.iter().sum::<u64>()), (classes * classes, 8), "{name}");
+        assert_eq!(head["report"]["classes"].as_array().unwrap().len(), classes, "{name}");
+        let diagonal: u64 = (0..classes).map(|at| counts[at * classes + at]).sum();
+        assert_eq!(head["accuracy"].as_f64().unwrap(), diagonal as f64 / 8.0, "{name}");
+        right += diagonal as f64;
+    }
+    assert_eq!(eval["accuracy"].as_f64().unwrap(), right / 16.0, "of both heads together");
+    assert_eq!(eval["confusion"], heads["yaw"]["confusion"], "the first head's stands at the top, too");
+    assert_eq!(eval["worst"][0]["heads"].as_array().unwrap().len(), 2);
+    let other = &eval["streams"][0];
+    assert_eq!(other["stream"], "replay");
+    assert_eq!(other["heads"].as_object().unwrap().keys().collect::<Vec<_>>(), ["classifier"]);
+
+    let page = fine(folder, &["eval", "run"]);
+    for part in
+        ["per head", "per class, yaw", "confusion, hue", "stream replay", "per class, classifier", "wrong"]
+    {
+        assert!(page.contains(part), "`{part}` is not in: {page}");
+    }
+
+    let picture =
+        fs::read_dir(folder.join("scenes")).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap();
+    let picture = picture.path();
+    let picture = picture.to_str().unwrap();
+    let told: Value = serde_json::from_str(&fine(folder, &["predict", "run", picture, "--json"])).unwrap();
+    for one in told.as_array().unwrap() {
+        let heads = one["heads"].as_object().unwrap();
+        assert_eq!(
+            heads.keys().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+            ["classifier", "hue", "yaw"],
+            "whatever stream taught them"
+        );
+        for head in heads.values() {
+            assert_eq!(head["class"], head["classes"][0]["class"]);
+            assert!(head["classes"][0]["probability"].as_f64().unwrap() > 0.0);
+        }
+    }
+    let page = fine(folder, &["predict", "run", picture]);
+    assert!(page.lines().next().unwrap().contains("classifier"), "{page}");
+
+    let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    for title in [
+        "Confusion matrix, yaw",
+        "Confusion matrix, hue",
+        "Confusion matrix, classifier, replay",
+        "Learned weight of every head",
+    ] {
+        assert!(report.contains(title), "{title}");
+    }
+    assert!(folder.join("run/plots/confusion-replay-classifier.svg").is_file());
+    let metrics = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
+    let step: Value = serde_json::from_str(metrics.lines().next().unwrap()).unwrap();
+    assert!((step["tasks"][1]["weight"].as_f64().unwrap() - 0.5).abs() < 1e-6, "{step}");
+}
