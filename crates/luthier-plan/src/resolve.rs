@@ -3,7 +3,8 @@
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, Train, Unit};
 
 use crate::{
-    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, groups, schedule, stages,
+    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, contrast, groups, schedule,
+    stages,
 };
 
 /// What the machine decides about a plan.
@@ -41,7 +42,12 @@ pub fn resolve(
             "leave it out: each rank normalises by its own batch, and evaluation uses rank 0's statistics",
         ));
     }
+    if ranks > 1 && recipe.contrastive.is_some() {
+        let what = "contrastive runs are of one process so far";
+        return Err(PlanError::at("task", what).help("leave `--nproc-per-node` out"));
+    }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
+    contrast::check(recipe, &length, train.samples.len() as u64)?;
     let labels = |task: usize| -> Vec<u32> {
         train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
     };
@@ -60,7 +66,8 @@ pub fn resolve(
         task.class_weights = weights;
     }
     let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
-    let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
+    let mut stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
+    contrast::rest(recipe, &mut stages, &model.tensors)?;
     // of several streams, how long each runs is decided when all are known
     if recipe.streams.is_empty() {
         check_schedule(&recipe.schedule, &length)?;
@@ -76,6 +83,7 @@ pub fn resolve(
         data,
         text,
         table: None,
+        contrast: None,
         model,
         groups,
         stages,
@@ -194,7 +202,11 @@ fn notes(recipe: &Recipe, length: &Length, data: &DataPlan, ranks: u64) -> Vec<S
     if lone != 0 {
         notes.push(format!("the last update of an epoch accumulates {lone} of {} batches", train.grad_accum));
     }
-    if data.split("valid").is_none() {
+    if data.split("valid").is_none() && recipe.contrastive.is_some() {
+        notes.push(
+            "there are no labelled pictures aside: what the embeddings are worth is not measured".into(),
+        );
+    } else if data.split("valid").is_none() {
         notes.push("there is no validation split: nothing will tell learning from memorising".into());
     }
     if recipe.schedule.unit == Unit::Epoch && train.epochs == 1 && recipe.schedule != Schedule::default() {

@@ -179,7 +179,12 @@ fn a_gap_in_the_metrics_is_a_line_through_it() {
 /// The events of a run with two heads, and the same again as a second stream.
 fn several() -> Vec<Event> {
     let score = |loss: f64| {
-        let one = |head: &str, by: f64| TaskScore { head: head.into(), loss: loss * by, accuracy: 0.5 * by };
+        let one = |head: &str, by: f64| TaskScore {
+            head: head.into(),
+            loss: loss * by,
+            accuracy: 0.5 * by,
+            top5: None,
+        };
         vec![one("shape", 1.0), one("hue", 0.7)]
     };
     let mut events = Vec::new();

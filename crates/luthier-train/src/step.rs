@@ -39,7 +39,9 @@ impl Job {
         }
         // what is looked at and told twice is the first stream's
         let first = self.runner.beside().is_empty();
-        if let Some(rise) = watch.spike(number + 1, step.end.loss).filter(|_| first) {
+        // a contrast computed again would be held against other keys
+        let repeatable = first && self.contrast.is_none();
+        if let Some(rise) = watch.spike(number + 1, step.end.loss).filter(|_| repeatable) {
             let spike = self.again(update, number, step.end.loss, rise)?;
             step.spike = Some(self.merged(spike)?);
         }
@@ -100,6 +102,9 @@ impl Job {
             look: None,
             spike: None,
         };
+        if let Some(contrast) = &mut self.contrast {
+            contrast.follow(&self.runner)?;
+        }
         self.begin_exchange(&mut denominators)?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
@@ -112,7 +117,7 @@ impl Job {
         }
         self.agree(&mut step, number)?;
         step.end.loss = self.runner.objective.mean(&step.scores);
-        step.end.correct = step.scores.iter().map(|score| score.right).sum();
+        step.end.correct = self.runner.objective.correct(&step.scores);
         step.end.tasks = self.runner.objective.told(&step.scores, step.count);
         Ok(step)
     }
@@ -142,6 +147,9 @@ impl Job {
         part: u64,
         last: bool,
     ) -> Result<Vec<Score>, TrainError> {
+        if self.contrast.is_some() {
+            return self.accumulate_contrast(batch, denominators, number, part, last);
+        }
         let logits = self.runner.forward(batch, true)?;
         let sums = self.runner.objective.sums(&logits, batch)?;
         let mut scores = Vec::with_capacity(sums.len());
@@ -151,7 +159,7 @@ impl Job {
                 let error = self.bad_loss(batch, &logits, number, part)?;
                 self.fail(error)?;
             }
-            scores.push(Score { loss, denominator, right: 0 });
+            scores.push(Score { loss, denominator, right: 0, top5: 0 });
         }
         self.backward(&self.runner.objective.minimised(&sums, denominators)?, last)?;
         for (score, right) in scores.iter_mut().zip(self.runner.objective.right(&logits, batch)?) {
