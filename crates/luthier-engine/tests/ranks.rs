@@ -267,6 +267,31 @@ fn pictures_with_batch_norm_and_the_plan_of_ranks() {
     close(&eval, &alone, "loss");
 }
 
+#[test]
+fn norms_over_all_ranks_are_those_of_one_process() {
+    let folder = workspace();
+    let at = folder.path();
+    let normed = RECIPE.replace(
+        "{ linear = 16 }, { act = \"relu\" }",
+        "{ linear = 16 }, { batch_norm = true }, { act = \"relu\" }",
+    ) + "[distributed]\nsync_batch_norm = true\n";
+    fs::write(at.join("recipe.toml"), normed).unwrap();
+    let said = stderr(&run(at, &["train", "recipe.toml", "--nproc-per-node", "3", "--out", "bad", "-q"]));
+    assert!(said.contains("has 1 sample for 3 ranks") && said.contains("drop_last"), "{said}");
+    let words = ["train", "recipe.toml", "--set", "train.drop_last=true", "--threads", "1", "-q", "--out"];
+    fine(at, &[&words[..], &["one", "--set", "train.batch_size=12"]].concat());
+    fine(at, &[&words[..], &["three", "--nproc-per-node", "3"]].concat());
+    let (one, three) = (weights(&at.join("one")), weights(&at.join("three")));
+    let off = one.iter().zip(&three).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    assert!(one.len() == three.len() && off <= 1e-5, "{off}");
+    // each by its own batch, they learn something else
+    let alone =
+        [&words[..], &["alone", "--nproc-per-node", "3", "--set", "distributed.sync_batch_norm=false"]];
+    fine(at, &alone.concat());
+    let off = one.iter().zip(weights(&at.join("alone"))).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    assert!(off > 1e-3, "{off}");
+}
+
 /// Processes of a launcher, by rank.
 fn ranks_of(launcher: &Child, count: usize) -> Vec<(u32, String)> {
     let began = Instant::now();

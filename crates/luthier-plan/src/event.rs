@@ -130,7 +130,7 @@ pub enum Event {
         path: String,
         /// The metric is the best so far
         best: bool,
-        /// How long the write took
+        /// How long the run stood still for it
         seconds: f64,
     },
     /// The run is over

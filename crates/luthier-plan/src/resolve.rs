@@ -36,17 +36,12 @@ pub fn resolve(
         .split("train")
         .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
     let ranks = machine.ranks.max(1);
-    if ranks > 1 && recipe.distributed.sync_batch_norm {
-        let what = "BatchNorm's statistics over all ranks are not there yet";
-        return Err(PlanError::at("distributed.sync_batch_norm", what).help(
-            "leave it out: each rank normalises by its own batch, and evaluation uses rank 0's statistics",
-        ));
-    }
     if ranks > 1 && recipe.contrastive.is_some() {
         let what = "contrastive runs are of one process so far";
         return Err(PlanError::at("task", what).help("leave `--nproc-per-node` out"));
     }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
+    check_synced(recipe, train.samples.len() as u64, ranks)?;
     contrast::check(recipe, &length, train.samples.len() as u64)?;
     let labels = |task: usize| -> Vec<u32> {
         train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
@@ -155,6 +150,21 @@ fn check_schedule(schedule: &Schedule, length: &Length) -> Result<(), PlanError>
 }
 
 /// What ranks make of a recipe that was written for one process.
+/// Statistics over all ranks need every rank in every batch.
+fn check_synced(recipe: &Recipe, samples: u64, ranks: u64) -> Result<(), PlanError> {
+    let tail = samples % (recipe.train.batch_size * ranks).max(1);
+    let short = tail > 0 && tail < ranks && !recipe.train.drop_last;
+    if ranks == 1 || !recipe.distributed.sync_batch_norm || !short {
+        return Ok(());
+    }
+    let samples = if tail == 1 { "1 sample".into() } else { format!("{tail} samples") };
+    let what = format!(
+        "the last batch of an epoch has {samples} for {ranks} ranks, and one without any has no part in BatchNorm's statistics"
+    );
+    Err(PlanError::at("distributed.sync_batch_norm", what)
+        .help("set `train.drop_last = true`, or another batch size"))
+}
+
 fn ranks_notes(recipe: &Recipe, length: &Length, model: &ModelPlan, ranks: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if ranks == 1 {
@@ -167,10 +177,14 @@ fn ranks_notes(recipe: &Recipe, length: &Length, model: &ModelPlan, ranks: u64) 
         length.effective_batch
     ));
     if model.tensors.iter().any(|tensor| tensor.name.ends_with("running_mean")) {
-        notes.push(format!(
-            "BatchNorm normalises by the {} samples of its own rank, and evaluation uses rank 0's statistics",
-            recipe.train.batch_size
-        ));
+        let batch = recipe.train.batch_size;
+        notes.push(if recipe.distributed.sync_batch_norm {
+            format!("BatchNorm normalises by the {} samples of all ranks", batch * ranks)
+        } else {
+            format!(
+                "BatchNorm normalises by the {batch} samples of its own rank, and evaluation uses rank 0's statistics"
+            )
+        });
     }
     notes
 }

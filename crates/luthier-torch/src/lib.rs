@@ -52,7 +52,7 @@ pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use nearest::{Moved, Nearest, cluster_sums, nearest};
 pub use packed::{PackedLinear, Then};
-pub use ranks::{Group, Reducer, Store, Traffic};
+pub use ranks::{Group, NormState, NormsOver, Reducer, Store, Traffic, norm_group, norms_over};
 pub use seed::{Draws, manual_seed};
 pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
 

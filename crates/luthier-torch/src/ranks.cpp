@@ -7,6 +7,7 @@
 #include "guarded.h"
 
 #include <c10/util/Logging.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -67,6 +68,31 @@ struct Reducing {
 StorePtr &store(void *pointer) { return *static_cast<StorePtr *>(pointer); }
 Group &group(void *pointer) { return *static_cast<Group *>(pointer); }
 Reducing &reducing(void *pointer) { return *static_cast<Reducing *>(pointer); }
+
+// A sum over the ranks as a function of what each has: as every rank's loss depends on the sum, so do all their gradients
+// come back to it.
+struct SumOver : torch::autograd::Function<SumOver> {
+  using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
+
+  static at::Tensor sum(const Gloo &gloo, const at::Tensor &own) {
+    std::vector<at::Tensor> all{own.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true).contiguous()};
+    gloo->allreduce(all)->wait();
+    return all[0].to(own.device());
+  }
+
+  static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &own, const Gloo &gloo) {
+    // the group lives as long as what has to be summed on the way back
+    context->saved_data["gloo"] = c10::IValue::make_capsule(gloo);
+    return sum(gloo, own);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                 torch::autograd::variable_list grads) {
+    const auto gloo = c10::static_intrusive_pointer_cast<c10d::ProcessGroupGloo>(
+        context->saved_data["gloo"].toCapsule());
+    return {sum(gloo, grads[0]), at::Tensor()};
+  }
+};
 
 std::vector<at::Tensor> tensors(void *const *list, size_t count) {
   std::vector<at::Tensor> all;
@@ -147,6 +173,10 @@ char *luthier_group_sum(void *pointer, void *value) {
     std::vector<at::Tensor> all{tensor(value)};
     group(pointer).gloo->allreduce(all)->wait();
   });
+}
+
+char *luthier_group_sum_of(void *pointer, void *value, void **out) {
+  return guarded([&] { *out = new at::Tensor(SumOver::apply(tensor(value), group(pointer).gloo)); });
 }
 
 char *luthier_group_barrier(void *pointer) {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use luthier_torch::{Group, Reducer, Store, TorchError, grad};
+use luthier_torch::{Group, NormState, Reducer, Store, TorchError, grad};
 use tch::{Device, Kind, Tensor};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -145,4 +145,71 @@ fn a_rank_that_leaves_or_hangs_ends_the_wait_of_the_others() {
     });
     assert!(matches!(said[0], Some(TorchError::RankLost(_))), "{said:?}");
     assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+/// Output, gradient of the input, of scale and shift, and running statistics.
+type Normed = [Tensor; 6];
+
+fn norm_of(x: &Tensor, state: impl Fn(&Tensor, NormState<'_>) -> Tensor) -> Normed {
+    let filled = |value: f64| Tensor::full([5], value, (Kind::Float, Device::Cpu));
+    let (weight, bias) = (filled(1.5).set_requires_grad(true), filled(-0.5).set_requires_grad(true));
+    let (mean, var) = (filled(0.25), filled(2.0));
+    let x = x.detach().set_requires_grad(true);
+    let own = NormState {
+        weight: &weight,
+        bias: &bias,
+        running_mean: &mean,
+        running_var: &var,
+        momentum: 0.1,
+        eps: 1e-5,
+    };
+    let y = state(&x, own);
+    (y.square() * y.sin()).sum(Kind::Float).backward();
+    [y.detach(), x.grad(), weight.grad(), bias.grad(), mean.shallow_clone(), var.shallow_clone()]
+}
+
+#[test]
+fn norms_over_ranks_are_those_of_one_batch() {
+    let x =
+        || (Tensor::arange(7 * 5 * 3 * 2, (Kind::Float, Device::Cpu)).view([7, 5, 3, 2]) * 0.7).sin() + 10.0;
+    let whole = norm_of(&x(), |x, state| {
+        let (mean, var) = (Some(state.running_mean), Some(state.running_var));
+        x.batch_norm(Some(state.weight), Some(state.bias), mean, var, true, state.momentum, state.eps, false)
+    });
+    // of other sizes, and one rank has none
+    let bounds = [(0, 4), (4, 0), (4, 3)];
+    let parts = ranks(3, LONG, |group| {
+        let (begin, length) = bounds[group.rank() as usize];
+        norm_of(&x().narrow(0, begin, length), |x, state| group.batch_norm(x, state).unwrap().unwrap())
+    });
+    let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+    for at in [0, 1] {
+        let joined = Tensor::cat(&[&parts[0][at], &parts[1][at], &parts[2][at]], 0);
+        assert!(off(&joined, &whole[at]) < 1e-4, "{at}: {}", off(&joined, &whole[at]));
+    }
+    for at in [2, 3] {
+        let summed = &parts[0][at] + &parts[1][at] + &parts[2][at];
+        assert!(off(&summed, &whole[at]) < 1e-3, "{at}: {}", off(&summed, &whole[at]));
+    }
+    for part in &parts {
+        assert!(off(&part[4], &whole[4]) < 1e-5 && off(&part[5], &whole[5]) < 1e-5);
+    }
+}
+
+#[test]
+fn one_value_on_all_ranks_has_no_statistics() {
+    let said = ranks(2, LONG, |group| {
+        let x = Tensor::ones([i64::from(group.rank() == 0), 5], (Kind::Float, Device::Cpu));
+        let ones = Tensor::ones([5], (Kind::Float, Device::Cpu));
+        let state = NormState {
+            weight: &ones,
+            bias: &ones,
+            running_mean: &ones.copy(),
+            running_var: &ones.copy(),
+            momentum: 0.1,
+            eps: 1e-5,
+        };
+        group.batch_norm(&x, state).unwrap().is_none()
+    });
+    assert_eq!(said, [true, true]);
 }

@@ -60,6 +60,27 @@ pub struct Tensors {
     pub contrast: Option<Vec<(String, Tensor)>>,
 }
 
+impl Tensors {
+    /// Bytes of what changes from one checkpoint to the next.
+    pub(crate) fn moving_bytes(&self) -> u64 {
+        let moving = self.model.iter().chain(&self.optimizer).chain(self.average.iter().flatten());
+        let moving = moving.chain(self.contrast.iter().flatten());
+        moving.map(|(_, tensor)| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
+    }
+
+    /// The same, as it is now: what training changes is copied.
+    pub(crate) fn aside(self) -> Result<Self, TrainError> {
+        let copies = |tensors: Vec<(String, Tensor)>| {
+            let copy = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_detach_copy()?));
+            tensors.into_iter().map(copy).collect::<Result<Vec<_>, TrainError>>()
+        };
+        let average = self.average.map(copies).transpose()?;
+        let contrast = self.contrast.map(copies).transpose()?;
+        let (model, optimizer) = (copies(self.model)?, copies(self.optimizer)?);
+        Ok(Tensors { model, optimizer, average, contrast, ..self })
+    }
+}
+
 impl Checkpoint {
     /// Weights as the optimizer moves them.
     pub fn raw(&self) -> Weights {

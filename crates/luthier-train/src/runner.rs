@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use luthier_model::{Flow, Input, Model};
 use luthier_plan::{Plan, ResolvedPrecision};
-use luthier_torch::autocast;
+use luthier_torch::{autocast, norms_over};
 use luthier_weights::Weights;
 use tch::{Device, Kind, Tensor};
 
@@ -65,6 +65,8 @@ impl Runner {
 
     /// Logits in fp32 for a batch, from where it starts.
     pub fn forward(&self, batch: &Batch, train: bool) -> Result<Tensor, TrainError> {
+        let synced = self.ranks.as_ref().filter(|_| train && self.plan.recipe.distributed.sync_batch_norm);
+        let _over = synced.map(|ranks| norms_over(Rc::clone(&ranks.group)));
         let logits = match &batch.start {
             Start::Input(input) => self.forward_input(input, train)?,
             Start::Behind(parts, flow) => self.autocast(|| {

@@ -1,6 +1,7 @@
 //! The loop. It owns no policy and prints nothing: what happens was planned, and is told to listeners.
 
 mod looks;
+mod saving;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::objective::Score;
 use crate::state::{Best, Sums};
 use crate::step::Step;
 use crate::streams::{Added, Supply, add_all, skipped};
-use crate::{Checkpoint, State, TrainError, checkpoint};
+use crate::{Checkpoint, State, TrainError};
 
 /// A run under way.
 pub struct Session<'a> {
@@ -33,6 +34,7 @@ pub struct Session<'a> {
     began: Instant,
     /// Checkpoints are written
     saves: bool,
+    writing: Option<saving::Writing>,
 }
 
 impl<'a> Session<'a> {
@@ -57,6 +59,7 @@ impl<'a> Session<'a> {
             wish: Wish::Continue,
             began,
             saves: true,
+            writing: None,
         })
     }
 
@@ -76,7 +79,10 @@ impl<'a> Session<'a> {
     /// Runs to the end.
     pub fn run(mut self) -> Result<RunEnd, TrainError> {
         self.tell(&Event::RunBegin { at: self.at() })?;
-        let (outcome, error) = match self.epochs() {
+        let outcome = self.epochs();
+        // whatever happened, the last checkpoint is whole before anybody hears of the end
+        let written = self.written(true);
+        let (outcome, error) = match outcome.and_then(|outcome| written.map(|()| outcome)) {
             Ok(outcome) => (outcome, None),
             Err(error @ TrainError::Diverged { .. }) => (Outcome::Diverged, Some(error)),
             Err(error) => return Err(error),
@@ -184,6 +190,7 @@ impl<'a> Session<'a> {
             mark = Instant::now();
             self.state.sums.add(&step);
             self.told(plan, step)?;
+            self.written(false)?;
             for Added { step, update } in added {
                 for event in skipped(&update, self.at()) {
                     self.tell(&event)?;
@@ -263,33 +270,6 @@ impl<'a> Session<'a> {
             self.save(plan)?;
         }
         Ok(())
-    }
-
-    fn save(&mut self, plan: &Plan) -> Result<(), TrainError> {
-        if !self.saves {
-            return Ok(());
-        }
-        let began = Instant::now();
-        if !self.state.watch.is_up(watch::chance(plan)) && self.job.optimizer.is_finite()? {
-            self.state.good = Some(self.state.update);
-        }
-        self.state.seconds = self.seconds();
-        self.began = Instant::now();
-        for listener in self.listeners.iter_mut() {
-            let state = listener.state().map_err(TrainError::Listener)?;
-            self.state.listeners.insert(listener.name().into(), state);
-        }
-        let path = checkpoint::save(&self.checkpoints, &self.state, &self.job.tensors()?)?;
-        let best = self.state.best.map(|best| best.update);
-        let spared: Vec<u64> = best.into_iter().chain(self.state.good).collect();
-        checkpoint::rotate(&self.checkpoints, plan.recipe.train.checkpoint.keep, &spared)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        self.tell(&Event::CheckpointSaved {
-            at: self.at(),
-            path: format!("checkpoints/{name}"),
-            best: best == Some(self.state.update),
-            seconds: began.elapsed().as_secs_f64(),
-        })
     }
 
     pub(crate) fn at(&self) -> Position {

@@ -84,15 +84,7 @@ fn a_run_stopped_after_any_update_and_resumed_says_and_ends_the_same() {
         let mut again: Vec<Event> = part.heard.iter().filter_map(timeless).collect();
         let rest = resume(&sets, part, None);
         again.extend(rest.heard.iter().filter_map(timeless));
-        let unasked = |event: &&Event| {
-            // the checkpoint that the stop itself wrote
-            !matches!(event, Event::CheckpointSaved { at, .. } if at.update == stop)
-        };
-        assert_eq!(
-            again.iter().filter(unasked).collect::<Vec<_>>(),
-            told.iter().filter(unasked).collect::<Vec<_>>(),
-            "stopped after {stop}"
-        );
+        assert_eq!(again, told, "stopped after {stop}");
         assert!(everything(&whole) == everything(&rest), "stopped after {stop}");
         assert_eq!(rest.end.unwrap().outcome, Outcome::Finished);
     }
@@ -277,4 +269,30 @@ fn a_weight_that_overflows_is_named_with_its_part() {
     let Err(TrainError::Diverged { rule, what, help, .. }) = &run.end else { panic!("it diverges") };
     assert_eq!(*rule, luthier_plan::watch::NOT_FINITE);
     assert!(what.contains('`') && help.contains("no checkpoint was written before"), "{what}; {help}");
+}
+
+#[test]
+fn every_checkpoint_is_told_of_once_and_in_order() {
+    let run = train(&["train.checkpoint.every={ steps = 3 }", "train.checkpoint.keep=99"], None);
+    let told: Vec<String> = run
+        .heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::CheckpointSaved { at, path, .. } => {
+                assert_eq!(
+                    *path,
+                    format!("checkpoints/{}", luthier_train::checkpoint::folder_name(at.update))
+                );
+                Some(path.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    let mut there: Vec<String> = std::fs::read_dir(run.checkpoints())
+        .unwrap()
+        .map(|entry| format!("checkpoints/{}", entry.unwrap().file_name().to_string_lossy()))
+        .collect();
+    there.sort();
+    assert_eq!(told, there);
+    assert!(matches!(run.heard.last(), Some(Event::RunEnd(_))));
 }

@@ -202,8 +202,6 @@ fn a_stopped_run_goes_on_to_the_last_bit() {
         let last = checkpoint::newest(&kept).unwrap().0;
         let (rest, kept) = train(folder.path(), &sets, Some((&kept, &last)), None);
         let mut heard: Vec<Event> = part.iter().filter_map(timeless).collect();
-        let saved = heard.iter().rposition(|event| matches!(event, Event::CheckpointSaved { .. })).unwrap();
-        heard.truncate(saved + 1);
         heard.extend(rest.iter().filter_map(timeless));
         assert_eq!(heard, whole.iter().filter_map(timeless).collect::<Vec<_>>(), "stopped after {stop}");
         let file = |kept: &Path| std::fs::read(checkpoint::list(kept)[0].join("model.safetensors")).unwrap();

@@ -1,4 +1,5 @@
 use luthier_plan::Role;
+use luthier_torch::{NormState, norm_group};
 use tch::{Kind, Tensor};
 
 use crate::{Builder, Init, ModelError};
@@ -36,19 +37,24 @@ impl BatchNorm2d {
     }
 
     /// `[N, channels, H, W]`, or `[N, channels]`, to the same shape. The batch's statistics are used, and move the running ones, in training
-    /// and only if the scale is trained: a frozen layer keeps what it knows.
+    /// and only if the scale is trained: a frozen layer keeps what it knows. Under [`luthier_torch::norms_over`] they are
+    /// those of all ranks' batches.
     ///
     /// # Errors
     /// The shape of `x` does not fit, or there is but one value per channel to take statistics of.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
         let train = train && self.weight.requires_grad();
         if train {
+            let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
+            let one_value = || ModelError::OneValue { layer: self.path.clone() };
+            if let Some(group) = norm_group() {
+                return group.batch_norm(x, self.state())?.ok_or_else(one_value);
+            }
             let values: i64 =
                 x.size().iter().enumerate().filter(|(axis, _)| *axis != 1).map(|(_, size)| size).product();
             if values < 2 {
-                return Err(ModelError::OneValue { layer: self.path.clone() });
+                return Err(one_value());
             }
-            let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
         }
         Ok(x.f_batch_norm(
             Some(&self.weight),
@@ -60,5 +66,16 @@ impl BatchNorm2d {
             self.eps,
             true,
         )?)
+    }
+
+    fn state(&self) -> NormState<'_> {
+        NormState {
+            weight: &self.weight,
+            bias: &self.bias,
+            running_mean: &self.running_mean,
+            running_var: &self.running_var,
+            momentum: self.momentum,
+            eps: self.eps,
+        }
     }
 }

@@ -22,6 +22,7 @@ unsafe extern "C" {
     fn luthier_group_free(group: *mut c_void);
     fn luthier_group_broadcast(group: *mut c_void, tensor: *const c_void, root: i64) -> *mut c_char;
     fn luthier_group_sum(group: *mut c_void, tensor: *const c_void) -> *mut c_char;
+    fn luthier_group_sum_of(group: *mut c_void, tensor: *const c_void, out: *mut *mut c_void) -> *mut c_char;
     fn luthier_group_barrier(group: *mut c_void) -> *mut c_char;
 }
 
@@ -106,6 +107,19 @@ impl Group {
             // SAFETY: the group is alive, and the pointer is to a live at::Tensor.
             exchanged(unsafe { luthier_group_sum(self.pointer, tensor.as_ptr().cast()) })
         })
+    }
+
+    /// The sum of `tensor`, `f32`, over all ranks, as a step of what is differentiated: its backward pass sums the
+    /// gradients of all ranks, and waits for them.
+    ///
+    /// # Errors
+    /// A rank is gone, or came with another shape.
+    pub fn sum_of(&self, tensor: &Tensor) -> Result<Tensor, TorchError> {
+        let mut out = std::ptr::null_mut();
+        // SAFETY: the group is alive, the pointer is to a live at::Tensor, and the result has a place.
+        exchanged(unsafe { luthier_group_sum_of(self.pointer, tensor.as_ptr().cast(), &raw mut out) })?;
+        // SAFETY: a new at::Tensor, which nobody else has.
+        Ok(unsafe { Tensor::from_ptr(out.cast()) })
     }
 
     /// Sums of numbers over all ranks: the same bits everywhere.

@@ -2,10 +2,12 @@
 //! exchange tensors through, [`Reducer`] the gradient reducer of `DistributedDataParallel`.
 
 mod group;
+mod norm;
 mod reducer;
 mod store;
 
 pub use group::Group;
+pub use norm::{NormState, NormsOver, norm_group, norms_over};
 pub use reducer::{Reducer, Traffic};
 pub use store::Store;
 

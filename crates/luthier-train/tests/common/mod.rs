@@ -164,12 +164,14 @@ pub fn timeless(event: &Event) -> Option<Event> {
         Event::EvalEnd(eval) => eval.seconds = 0.0,
         Event::Embeddings(end) => end.seconds = 0.0,
         Event::Clustered(clustered) => clustered.seconds = 0.0,
-        Event::EpochEnd { seconds, .. } | Event::CheckpointSaved { seconds, .. } => *seconds = 0.0,
-        // they say where a process began, which is what differs
+        Event::EpochEnd { seconds, .. } => *seconds = 0.0,
+        // where a process began is what differs
         Event::RunBegin { .. }
         | Event::EpochBegin { .. }
         | Event::PrefixBegin { .. }
         | Event::PrefixEnd { .. }
+        // written aside, it is told of when it is there
+        | Event::CheckpointSaved { .. }
         | Event::RunEnd(_) => return None,
         Event::EvalBegin { .. }
         | Event::SampleSkipped { .. }

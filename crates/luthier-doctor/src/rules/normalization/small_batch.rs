@@ -10,7 +10,8 @@
 //! ## How it is measured
 //! Trained BatchNorm tensors and `train.batch_size`; accumulation does not help, statistics are per batch. Pictures
 //! have many pixels per channel, so that four are only a warning there. A lone last sample of a table is an error:
-//! training stops at it, in the first epoch.
+//! training stops at it, in the first epoch. Of several ranks each has its own statistics, unless
+//! `distributed.sync_batch_norm` takes them over all.
 //!
 //! ## Example
 //! ```toml
@@ -19,7 +20,8 @@
 //! ```
 //!
 //! ## Fix
-//! A batch of 16 or more; `layer_norm`; frozen norms when fine-tuning; `drop_last = true` for a lone sample.
+//! A batch of 16 or more; `layer_norm`; frozen norms when fine-tuning; `drop_last = true` for a lone sample;
+//! `sync_batch_norm = true` where ranks have enough together.
 //!
 //! ## When it is wrong
 //! When pictures are large and the layers with few channels see thousands of places each.
@@ -48,8 +50,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let trained =
         plan.model.tensors.iter().filter(|tensor| reading::is_batch_norm(plan, tensor) && tensor.trainable);
     let norms = trained.count();
-    let (batch, samples) = (plan.recipe.train.batch_size, reading::samples(plan, "train"));
-    let lone = !plan.recipe.train.drop_last && samples % batch == 1 && batch > 1;
+    let (own, samples) = (plan.recipe.train.batch_size, reading::samples(plan, "train"));
+    let together = own * plan.ranks.max(1);
+    let batch = if plan.recipe.distributed.sync_batch_norm { together } else { own };
+    let lone = !plan.recipe.train.drop_last && samples % together == 1 && together > 1;
     if norms == 0 || (batch > 4 && !lone) {
         return Vec::new();
     }
@@ -76,7 +80,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             },
             "the loss in evaluation mode is that in training mode, on the same samples",
         );
-    vec![if batch > 4 {
+    vec![if batch <= 4 && together >= 16 {
+        finding.fix("statistics over all ranks", [("distributed.sync_batch_norm", json!(true))])
+    } else if batch > 4 {
         finding.fix("leave the lone sample out", [("train.drop_last", json!(true))])
     } else {
         finding.fix("larger batches", [("train.batch_size", json!(samples.clamp(1, 32)))])
@@ -114,5 +120,20 @@ mod tests {
             None,
             "a LayerNorm does not mind"
         );
+    }
+
+    #[test]
+    fn ranks_have_statistics_of_their_own_unless_they_share_them() {
+        let on = |ranks: u64, sets: &[&str]| {
+            let mut subject = Subject::new(PICTURES, sets, &World::default());
+            subject.plan.ranks = ranks;
+            subject.look(&RULE)
+        };
+        let found = on(8, &["train.batch_size=2"]);
+        assert!(found[0].fix.as_ref().unwrap().patch.contains_key("distributed.sync_batch_norm"));
+        assert!(on(8, &["train.batch_size=2", "distributed.sync_batch_norm=true"]).is_empty());
+        let few = on(2, &["train.batch_size=2"]);
+        assert!(few[0].fix.as_ref().unwrap().patch.contains_key("train.batch_size"));
+        assert_eq!(on(2, &["train.batch_size=2", "distributed.sync_batch_norm=true"]).len(), 1);
     }
 }
