@@ -70,6 +70,9 @@ fn ranks(plan: &Plan) -> String {
 }
 
 fn loss(plan: &Plan) -> String {
+    if plan.recipe.contrastive.is_some() {
+        return "that of the contrast, above".to_owned();
+    }
     let loss = &plan.recipe.loss;
     let mut text = match loss {
         Loss::CrossEntropy { .. } => "cross-entropy".to_owned(),
