@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for epoch in 0..epochs.parse()? {
         let began = Instant::now();
         let mut seen = 0;
-        let options = EpochOptions { epoch, batch_size: 32, skip_batches: 0, drop_last: false };
+        let options = EpochOptions { epoch, batch_size: 32, skip_batches: 0, drop_last: false, views: 1 };
         for batch in loader.epoch(epoch_order(count, 0, epoch, true), options) {
             seen += batch?.len();
         }

@@ -61,7 +61,7 @@ fn loader(
 }
 
 fn epoch(epoch: u64) -> EpochOptions {
-    EpochOptions { epoch, batch_size: 5, skip_batches: 0, drop_last: false }
+    EpochOptions { epoch, batch_size: 5, skip_batches: 0, drop_last: false, views: 1 }
 }
 
 /// What can be compared of a batch: every bit of its pixels, its labels and its samples.
@@ -222,4 +222,23 @@ fn an_empty_order_is_an_empty_epoch() {
     let dir = tempfile::tempdir().unwrap();
     let loader = loader(&source(dir.path(), &[]), training(), 1, 0, OnError::Fail);
     assert_eq!(loader.epoch(vec![], epoch(0)).count(), 0);
+}
+
+#[test]
+fn views_are_drawn_apart_and_the_first_is_what_a_loader_of_one_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    for broken in [&[][..], &[2, 7][..]] {
+        let source = source(dir.path(), broken);
+        for (threads, cache) in [(1, 0), (3, 0), (2, 1 << 30)] {
+            let loader = loader(&source, training(), threads, cache, OnError::Skip);
+            let one = run(&loader, epoch(1));
+            let two = run(&loader, EpochOptions { views: 2, ..epoch(1) });
+            assert_eq!(one.len(), two.len());
+            for (one, two) in one.iter().zip(&two) {
+                assert_eq!((&one.1, &one.2), (&two.1, &two.2), "a broken sample is left out of both views");
+                let (first, second) = two.0.split_at(one.0.len());
+                assert!(first == one.0 && second.len() == first.len() && second != first);
+            }
+        }
+    }
 }

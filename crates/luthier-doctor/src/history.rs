@@ -92,8 +92,11 @@ pub fn has_learned(facts: &Facts, losses: &[f64]) -> bool {
     low || end(losses) < 0.8 * start(losses)
 }
 
-/// ln C of a classifier: the loss of one that knows nothing.
+/// ln C of a classifier: the loss of one that knows nothing. Of a contrastive run, what its candidates make.
 pub fn chance(facts: &Facts) -> Option<f64> {
+    if let Some(plan) = facts.plan.filter(|plan| plan.recipe.contrastive.is_some()) {
+        return luthier_plan::watch::chance(plan);
+    }
     let seen = || facts.run?.metrics.evals.iter().map(|eval| eval.confusion.classes()).max();
     let classes = facts.plan.map(|plan| plan.data.classes.len()).or_else(seen)?;
     (classes >= 2).then(|| (classes as f64).ln())

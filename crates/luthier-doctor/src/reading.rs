@@ -1,7 +1,7 @@
 //! What several rules read off a plan.
 
 use luthier_plan::{FeatureKind, Plan, Role, TensorPlan};
-use luthier_recipe::{Curve, Layer, LayerKind, Rule, Transform};
+use luthier_recipe::{Curve, Group, Layer, LayerKind, Rule, Transform};
 
 /// The run starts from weights that were trained before.
 pub(crate) fn pretrained(plan: &Plan) -> bool {
@@ -37,8 +37,29 @@ pub(crate) fn peak(plan: &Plan, lr: f64) -> f64 {
     if plan.lr_factors.is_empty() { lr } else { lr * highest }
 }
 
-/// Training samples of each class; empty for a regression.
+/// Mean learning rate of the run for a base rate.
+pub(crate) fn mean(plan: &Plan, lr: f64) -> f64 {
+    let updates = plan.lr_factors.len();
+    if updates == 0 { lr } else { lr * plan.lr_factors.iter().sum::<f64>() / updates as f64 }
+}
+
+/// Where a tensor's group has next to none of the base rate: the recipe's groups without such ones.
+pub(crate) fn livelier_groups(plan: &Plan, tensor: &str) -> Option<Vec<Group>> {
+    /// Rates that fall with depth do not come near it.
+    const NOTHING: f64 = 1e-5;
+    let base = plan.recipe.optim.lr;
+    let rests = |lr: f64| lr < NOTHING * base;
+    let group = plan.model.tensors.iter().find(|other| other.name == tensor)?.group?;
+    rests(plan.groups.get(group)?.lr).then_some(())?;
+    let lively = |group: &&Group| !rests(group.lr.unwrap_or(base * group.lr_scale.unwrap_or(1.0)));
+    Some(plan.recipe.optim.groups.iter().filter(lively).cloned().collect())
+}
+
+/// Training samples of each class; empty for a regression, and where labels are not learned.
 pub(crate) fn counts(plan: &Plan) -> Vec<u64> {
+    if plan.recipe.contrastive.is_some() {
+        return Vec::new();
+    }
     let mut counts = vec![0; plan.data.classes.len()];
     for sample in plan.data.split("train").iter().flat_map(|split| &split.samples) {
         if let Some(count) = counts.get_mut(sample.label as usize) {

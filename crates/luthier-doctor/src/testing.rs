@@ -37,6 +37,13 @@ name = \"t\"\ntask = \"text-classification\"\n[data]\nformat = \"tsv\"\ntrain = 
 { label = 0, text = 1 }\n[model]\narch = \"gpt2\"\nweights = \"hf:openai-community/gpt2\"\n[optim]\ntype = \"AdamW\"\n\
 lr = 5e-5\nweight_decay = 0.1\n[train]\nepochs = 5\nbatch_size = 8\n";
 
+/// A contrastive pretraining in which nothing is wrong.
+pub(crate) const CONTRAST: &str = "\
+name = \"t\"\ntask = \"contrastive\"\n[data]\ntrain = \"t\"\nvalid = \"v\"\n[data.transform]\ntrain = [{ op = \
+\"RandomResizedCrop\", size = 64 }, { op = \"RandomHorizontalFlip\" }]\neval = [{ op = \"Resize\", size = [64, 64] }]\n\
+[model]\narch = \"resnet18\"\nweights = \"none\"\n[contrastive]\nqueue = 256\n[optim]\ntype = \"SGD\"\nlr = 0.03\n\
+momentum = 0.9\n[train]\nepochs = 50\nbatch_size = 64\ndrop_last = true\n";
+
 /// What the data hold.
 #[derive(Debug, Clone)]
 pub(crate) struct World {

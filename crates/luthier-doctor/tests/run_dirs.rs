@@ -57,7 +57,7 @@ fn gaps_one_step_no_validation_no_checkpoint() {
     says(&verdict, "no tensor was looked at");
     is_calm(&verdict);
     let verdict = judged(&step(1, 2.0), "");
-    says(&verdict, "the run has 1 updates");
+    says(&verdict, "the run has 1 update");
     is_calm(&verdict);
     is_calm(&judged("", ""));
 }

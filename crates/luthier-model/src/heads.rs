@@ -3,7 +3,9 @@
 use luthier_recipe::Hidden;
 use tch::Tensor;
 
+use crate::arch::Options;
 use crate::layers::Linear;
+use crate::projection::Projection;
 use crate::{Builder, Flow, ModelError, Part};
 
 /// One of several heads, as it is to be built.
@@ -51,6 +53,8 @@ pub(crate) enum Head {
     One(Linear),
     /// Several heads, over hidden layers that they may share
     Many(Many),
+    /// Embeddings to contrast
+    Embedding(Box<Projection>),
 }
 
 /// Several heads.
@@ -63,15 +67,20 @@ pub(crate) struct Many {
 }
 
 impl Head {
-    /// The layer `name` for `classes` classes, or `heads` instead of it where there are such, below the root `place`.
+    /// The layer `name` for `classes` classes, or what `options` have instead of it, below the root `place`.
     /// `features` is the width of what they read.
     pub(crate) fn new(
         place: &mut Builder<'_>,
         name: &str,
         features: i64,
         classes: i64,
-        heads: &[HeadSpec],
+        options: &Options,
     ) -> Result<Self, ModelError> {
+        if let Some(spec) = options.projection {
+            let projection = Projection::new(place, name, features, classes, spec)?;
+            return Ok(Head::Embedding(Box::new(projection)));
+        }
+        let heads = &options.heads;
         if heads.is_empty() {
             return Ok(Head::One(Linear::new(place.at(name), features, classes)?));
         }
@@ -108,6 +117,7 @@ impl Head {
         match self {
             Head::One(linear) => linear.forward(x),
             Head::Many(many) => many.forward(x, flow.heads.as_deref()),
+            Head::Embedding(projection) => projection.forward(x, flow.heads.as_deref()),
         }
     }
 }

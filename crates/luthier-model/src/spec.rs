@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::arch::{self, Options};
 use crate::config::NetConfig;
 use crate::heads::HeadSpec;
+use crate::projection::ProjectionSpec;
 use crate::{ModelError, arch_name};
 
 /// What is to be built: all that decides a model's computation, but its weights.
@@ -26,6 +27,8 @@ pub struct Spec {
     pub stack: Option<Stack>,
     /// Several heads instead of one; none for the architecture's own
     pub heads: Vec<HeadSpec>,
+    /// Embeddings to contrast instead of logits: `classes` numbers each
+    pub projection: Option<ProjectionSpec>,
 }
 
 /// The layers of a sequential network.
@@ -53,7 +56,16 @@ pub enum Shape {
 impl Spec {
     /// All else is the architecture's own.
     pub fn new(arch: Arch, classes: u64) -> Self {
-        Self { arch, classes, dropout: None, config: None, pool: None, stack: None, heads: Vec::new() }
+        Self {
+            arch,
+            classes,
+            dropout: None,
+            config: None,
+            pool: None,
+            stack: None,
+            heads: Vec::new(),
+            projection: None,
+        }
     }
 
     /// What a recipe asks for; `config` as [`config_of`](crate::config_of) found it. `classes` is the number of target
@@ -83,7 +95,7 @@ impl Spec {
             _ => config,
         };
         let (arch, dropout, pool, heads) = (asked.arch, asked.dropout, asked.pool, Vec::new());
-        Self { arch, classes, dropout, config, pool, stack, heads }
+        Self { arch, classes, dropout, config, pool, stack, heads, projection: None }
     }
 
     /// What a network is built with.
@@ -112,6 +124,7 @@ impl Spec {
             pool: self.pool,
             stack: self.stack.clone(),
             heads: self.heads.clone(),
+            projection: self.projection,
         })
     }
 }

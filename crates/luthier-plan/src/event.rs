@@ -90,6 +90,10 @@ pub enum Event {
     },
     /// A split was evaluated
     EvalEnd(EvalEnd),
+    /// Every training sample was given a cluster
+    Clustered(Clustered),
+    /// Embeddings were looked at
+    Embeddings(EmbeddingsEnd),
     /// All updates of an epoch are done
     EpochEnd {
         /// Where
@@ -188,6 +192,60 @@ pub struct TaskScore {
     /// `confusion[truth][guess]` of an evaluation: counts
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<u64>>,
+    /// Share of answers that are among the first five; of contrasts alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+}
+
+/// Clusters of the training samples, at each granularity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Clustered {
+    /// Where
+    pub at: Position,
+    /// Samples that have a cluster
+    pub samples: u64,
+    /// One for each granularity, in the recipe's order
+    pub granularities: Vec<Granularity>,
+    /// Wall time, features included
+    pub seconds: f64,
+}
+
+/// Clusters at one granularity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Granularity {
+    /// How many
+    pub clusters: u64,
+    /// Mean squared distance of a sample to its centre
+    pub spread: f64,
+    /// Samples of the largest
+    pub largest: u64,
+    /// How often one was left without samples and got a new centre
+    pub repaired: u64,
+    /// Smallest and largest concentration: the temperatures of the prototypes
+    pub concentration: [f64; 2],
+}
+
+/// How embeddings lie, and what they say of labels that were not used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddingsEnd {
+    /// Where
+    pub at: Position,
+    /// Mean squared distance of two views of a training sample (Wang & Isola 2020); smaller is better
+    pub alignment: f64,
+    /// ln of the mean of exp(−2 · squared distance) over pairs of training samples; 0 is one point, about −4 is even
+    pub uniformity: f64,
+    /// Standard deviation of a number of the normalised embeddings, the mean over their numbers
+    pub std: f64,
+    /// What it is where embeddings are spread evenly: 1/√d. Far below it they have collapsed
+    pub even_std: f64,
+    /// Share of validation samples whose nearest training samples say their class, by the features before the head;
+    /// `None` without labelled samples aside
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knn: Option<f64>,
+    /// Training samples whose views were looked at
+    pub count: u64,
+    /// Wall time
+    pub seconds: f64,
 }
 
 /// A loss far above the run's last ones, and what came of computing it again: from the same samples and the same random

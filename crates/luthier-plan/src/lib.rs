@@ -4,6 +4,7 @@
 //! have decided. A session that runs a plan emits [`Event`]s; [`Listener`]s turn them into files, pictures and a
 //! progress bar. Neither knows a tensor, so the rooms that draw and report do not load libtorch.
 
+pub mod contrast;
 mod error;
 mod event;
 pub mod float;
@@ -20,6 +21,7 @@ pub mod watch;
 pub mod weighting;
 mod world;
 
+pub use contrast::ContrastPlan;
 pub use error::PlanError;
 pub use event::*;
 pub use look::*;

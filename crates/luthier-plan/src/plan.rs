@@ -3,7 +3,7 @@
 use luthier_recipe::{LoraBias, Recipe};
 use serde::{Deserialize, Serialize};
 
-use crate::{TablePlan, WeightingPlan};
+use crate::{ContrastPlan, TablePlan, WeightingPlan};
 
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
@@ -24,6 +24,9 @@ pub struct Plan {
     /// What becomes of the columns of a table; `None` for pictures and texts
     #[serde(default)]
     pub table: Option<TablePlan>,
+    /// What a contrastive run contrasts; `None` for other tasks
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<ContrastPlan>,
     /// Parameters
     pub model: ModelPlan,
     /// Optimizer groups, in order; parameters that no pattern matches come first

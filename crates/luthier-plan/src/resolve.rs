@@ -3,8 +3,8 @@
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, TaskWeighting, Train, Unit};
 
 use crate::{
-    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, groups, schedule, stages,
-    weighting,
+    DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, contrast, groups, schedule,
+    stages, weighting,
 };
 
 /// What the machine decides about a plan.
@@ -36,8 +36,13 @@ pub fn resolve(
         .split("train")
         .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
     let ranks = machine.ranks.max(1);
+    if ranks > 1 && recipe.contrastive.is_some() {
+        let what = "contrastive runs are of one process so far";
+        return Err(PlanError::at("task", what).help("leave `--nproc-per-node` out"));
+    }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
     check_synced(recipe, train.samples.len() as u64, ranks)?;
+    contrast::check(recipe, &length, train.samples.len() as u64)?;
     let labels = |task: usize| -> Vec<u32> {
         train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
     };
@@ -56,7 +61,8 @@ pub fn resolve(
         task.class_weights = weights;
     }
     let groups = groups::assign(&recipe.optim, &model.parts, &mut model.tensors)?;
-    let stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
+    let mut stages = stages::plan(&recipe.stages, &length, &model.tensors)?;
+    contrast::rest(recipe, &mut stages, &model.tensors)?;
     // of several streams, how long each runs is decided when all are known
     if recipe.streams.is_empty() {
         check_schedule(&recipe.schedule, &length)?;
@@ -72,6 +78,7 @@ pub fn resolve(
         data,
         text,
         table: None,
+        contrast: None,
         model,
         groups,
         stages,
@@ -216,7 +223,11 @@ fn notes(recipe: &Recipe, length: &Length, data: &DataPlan, ranks: u64) -> Vec<S
     if lone != 0 {
         notes.push(format!("the last update of an epoch accumulates {lone} of {} batches", train.grad_accum));
     }
-    if data.split("valid").is_none() {
+    if data.split("valid").is_none() && recipe.contrastive.is_some() {
+        notes.push(
+            "there are no labelled pictures aside: what the embeddings are worth is not measured".into(),
+        );
+    } else if data.split("valid").is_none() {
         notes.push("there is no validation split: nothing will tell learning from memorising".into());
     }
     if recipe.schedule.unit == Unit::Epoch && train.epochs == 1 && recipe.schedule != Schedule::default() {

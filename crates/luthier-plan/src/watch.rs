@@ -75,8 +75,17 @@ pub struct Gone {
     pub since: u64,
 }
 
-/// The loss of a classifier that knows nothing, ln C; `None` where there is no such theory.
+/// The loss of a model that knows nothing: ln C of a classifier, ln(K + 1) of a contrast with K keys, and as much for
+/// clusters; `None` where there is no such theory.
 pub fn chance(plan: &Plan) -> Option<f64> {
+    if let Some(contrast) = &plan.recipe.contrastive {
+        let keys = (contrast.queue as f64 + 1.0).ln();
+        let clusters = contrast.prototypes.as_ref().map_or(0.0, |prototypes| {
+            let mean = |sum: f64| sum / prototypes.clusters.len().max(1) as f64;
+            mean(prototypes.clusters.iter().map(|clusters| (*clusters as f64).ln()).sum())
+        });
+        return Some(keys + clusters);
+    }
     let classes = plan.data.classes.len();
     (classes >= 2).then(|| (classes as f64).ln())
 }

@@ -71,5 +71,5 @@ pub(crate) fn zeroed(batch: &Batch) -> Result<Option<Batch>, TrainError> {
     };
     let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
     let values = batch.values.as_ref().map(Tensor::shallow_clone);
-    Ok(Some(Batch { start: Start::Input(input), labels, more: Vec::new(), values, indices }))
+    Ok(Some(Batch { start: Start::Input(input), labels, more: Vec::new(), values, indices, second: None }))
 }

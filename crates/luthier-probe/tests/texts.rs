@@ -15,8 +15,8 @@ fn skipped(facts: &ProbeFacts) -> Vec<&str> {
 fn a_healthy_decoder() {
     let facts = probed(TEXTS, &[]);
     // what is about numbers, and nothing else
-    assert_eq!(skipped(&facts), ["inputs", "eval_inputs", "views"], "{:?}", facts.skipped);
-    assert_eq!(facts.seconds.len(), 17);
+    assert_eq!(skipped(&facts), ["relation", "inputs", "eval_inputs", "views"], "{:?}", facts.skipped);
+    assert_eq!(facts.seconds.len(), 18);
     assert_eq!(facts.targets.unwrap().counts, [30, 30]);
 
     let start = facts.start.unwrap();
@@ -143,6 +143,6 @@ fn a_budget_of_nothing_names_what_was_left_out() {
     let _alone = common::alone();
     let prepared = common::prepared(TEXTS, &[]);
     let (facts, _) = luthier_probe::probe(prepared, std::time::Duration::ZERO).unwrap();
-    assert_eq!(facts.skipped.len(), 17);
+    assert_eq!(facts.skipped.len(), 18);
     assert!(facts.skipped.iter().all(|(_, why)| why.contains("budget")));
 }

@@ -389,6 +389,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             data,
             model,
             loss,
+            contrastive: None,
             optim,
             schedule,
             stages: stages(&train),
@@ -523,6 +524,8 @@ fn stages(train: &Train) -> Vec<Stage> {
         train: train.iter().map(ToString::to_string).collect(),
         freeze: freeze.iter().map(ToString::to_string).collect(),
         lr_scale,
+        loss: Vec::new(),
+        heads: None,
     };
     vec![
         stage("head", train.epochs / 2, &["fc.*"], &[], 1.0),

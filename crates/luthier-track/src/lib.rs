@@ -22,9 +22,9 @@ pub use atomic::write_atomic;
 pub use class_report::{ClassScore, ClassificationReport, Score, classification_report};
 pub use error::TrackError;
 pub use metrics::{
-    Confusion, Cut, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream, Record, SkippedPoint,
-    SpikePoint, StagePoint, StepPoint, StreamMetrics, TaskPoint, Timing, TimingRecord, read_metrics,
-    read_monitor, read_timing,
+    ClusteredPoint, Confusion, Cut, EmbeddingsPoint, EndPoint, EpochPoint, EvalPoint, Metrics, MetricsStream,
+    Record, SkippedPoint, SpikePoint, StagePoint, StepPoint, StreamMetrics, TaskPoint, Timing, TimingRecord,
+    read_metrics, read_monitor, read_timing,
 };
 pub use plot::{CurvePlot, compare_plot, curve_plot, plot_run, plots};
 pub use report::{report_html, write_report};

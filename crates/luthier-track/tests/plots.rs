@@ -185,6 +185,7 @@ fn several() -> Vec<Event> {
             accuracy: 0.5 * by,
             weight: None,
             confusion: Vec::new(),
+            top5: None,
         };
         vec![one("shape", 1.0), one("hue", 0.7)]
     };

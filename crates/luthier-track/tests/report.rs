@@ -90,6 +90,63 @@ fn odd_runs_have_a_page() {
 }
 
 #[test]
+fn findings_stand_beside_the_curves_that_show_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = replay(&folder.path().join("run"), &Shape::default());
+    let finding = |code: &str, category: &str, severity: &str| {
+        serde_json::json!({
+            "code": code, "name": "n", "category": category, "severity": severity, "explanation": "why", "evidence": ["seen"],
+            "fix": null,
+        })
+    };
+    let findings = [
+        finding("SCH001", "schedule", "error"),
+        finding("LOO001", "loop", "warning"),
+        finding("OPT201", "optimizer", "warning"),
+        finding("REG101", "regularization", "warning"),
+        finding("DAT003", "data", "info"),
+    ];
+    let verdict = serde_json::json!({ "status": "sick", "findings": findings });
+    fs::write(run.findings_path(), verdict.to_string()).unwrap();
+    let looks: String = (1..=3)
+        .map(|update| {
+            let tensor = serde_json::json!({ "name": "fc.weight", "norm": 1.0, "grad": 1.0, "update": 0.01 });
+            format!("{}\n", serde_json::json!({ "update": update, "tensors": [tensor] }))
+        })
+        .collect();
+    fs::write(run.monitor_path(), looks).unwrap();
+    let page = report_html(&run, &[]).unwrap();
+    for (code, shown) in [
+        ("SCH001", &["Learning rate", "Loss"][..]),
+        ("LOO001", &["Gradient norm", "Loss"]),
+        ("OPT201", &["Share of a weight that an update moves", "Loss"]),
+        ("REG101", &["Loss", "Accuracy"]),
+        ("DAT003", &[]),
+    ] {
+        let from = page.find(&format!(">{code}</b>")).unwrap();
+        let part = &page[from..from + page[from..].find("</details>").unwrap()];
+        let captions: Vec<&str> = part
+            .split("<figcaption>")
+            .skip(1)
+            .map(|rest| &rest[..rest.find("</figcaption>").unwrap()])
+            .collect();
+        assert_eq!(captions, shown, "{code}");
+        assert_eq!(part.matches("<svg ").count(), shown.len(), "{code}");
+    }
+    // a name stands for one thing on a page, however often a curve is drawn
+    let mut names: Vec<&str> =
+        page.split(" id=\"").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    for part in page.split("url(#").skip(1) {
+        let name = &part[..part.find(')').unwrap()];
+        assert!(names.binary_search(&name).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn runs_are_listed_with_their_best_numbers() {
     let folder = tempfile::tempdir().unwrap();
     replay(&folder.path().join("b-whole"), &Shape::default());

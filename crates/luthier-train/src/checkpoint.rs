@@ -7,6 +7,7 @@ use luthier_weights::Weights;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::contrast::KEY;
 use crate::tensors::write;
 use crate::{State, TrainError};
 
@@ -15,6 +16,7 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const AVERAGE: &str = "ema.safetensors";
 const FROZEN: &str = "frozen.safetensors";
+const CONTRAST: &str = "contrast.safetensors";
 
 /// `state.json`: where the run stands, and what the files beside it must be.
 #[derive(Serialize, Deserialize)]
@@ -41,6 +43,7 @@ pub struct Checkpoint {
     frozen: Option<Weights>,
     optimizer: Weights,
     average: Option<Weights>,
+    contrast: Option<Weights>,
 }
 
 /// What a checkpoint holds besides the state, as named tensors.
@@ -53,12 +56,15 @@ pub struct Tensors {
     pub optimizer: Vec<(String, Tensor)>,
     /// Averaged parameters, where the run keeps an average
     pub average: Option<Vec<(String, Tensor)>>,
+    /// Key encoder, queue and prototypes of a contrastive run
+    pub contrast: Option<Vec<(String, Tensor)>>,
 }
 
 impl Tensors {
     /// Bytes of what changes from one checkpoint to the next.
     pub(crate) fn moving_bytes(&self) -> u64 {
         let moving = self.model.iter().chain(&self.optimizer).chain(self.average.iter().flatten());
+        let moving = moving.chain(self.contrast.iter().flatten());
         moving.map(|(_, tensor)| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
     }
 
@@ -69,8 +75,9 @@ impl Tensors {
             tensors.into_iter().map(copy).collect::<Result<Vec<_>, TrainError>>()
         };
         let average = self.average.map(copies).transpose()?;
+        let contrast = self.contrast.map(copies).transpose()?;
         let (model, optimizer) = (copies(self.model)?, copies(self.optimizer)?);
-        Ok(Tensors { model, optimizer, average, ..self })
+        Ok(Tensors { model, optimizer, average, contrast, ..self })
     }
 }
 
@@ -100,6 +107,18 @@ impl Checkpoint {
     /// An averaged parameter.
     pub fn average(&self, name: &str) -> Result<Tensor, TrainError> {
         tensor(self.average.as_ref(), name)
+    }
+
+    /// A tensor of a contrastive run: of the key encoder, the queue or the prototypes.
+    pub fn contrast(&self, name: &str) -> Result<Tensor, TrainError> {
+        tensor(self.contrast.as_ref(), name)
+    }
+
+    /// The key encoder's weights, under the model's names.
+    pub(crate) fn key_encoder(&self) -> Weights {
+        let all = self.contrast.iter().flat_map(|contrast| &contrast.tensors);
+        let own = all.filter_map(|(name, raw)| Some((name.strip_prefix(KEY)?.to_owned(), raw.clone())));
+        Weights { tensors: own.collect(), ..Weights::default() }
     }
 }
 
@@ -148,6 +167,7 @@ fn fill(temporary: &Path, state: &State, tensors: &Tensors) -> Result<(), TrainE
         (MODEL, Some(&tensors.model)),
         (OPTIMIZER, Some(&tensors.optimizer)),
         (AVERAGE, tensors.average.as_ref()),
+        (CONTRAST, tensors.contrast.as_ref()),
     ];
     for (name, part) in parts {
         if let Some(part) = part {
@@ -221,8 +241,9 @@ pub fn load(path: &Path) -> Result<Checkpoint, TrainError> {
         let there = written.files.iter().any(|file| file.name == name);
         there.then(|| luthier_weights::read(&path.join(name))).transpose()
     };
-    let (average, frozen) = (optional(AVERAGE)?, optional(FROZEN)?);
-    Ok(Checkpoint { path: path.to_path_buf(), state: written.state, model, frozen, optimizer, average })
+    let (average, frozen, contrast) = (optional(AVERAGE)?, optional(FROZEN)?, optional(CONTRAST)?);
+    let path = path.to_path_buf();
+    Ok(Checkpoint { path, state: written.state, model, frozen, optimizer, average, contrast })
 }
 
 fn read_state(path: &Path) -> Result<Written, TrainError> {

@@ -54,6 +54,17 @@ pub enum TrainError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Weights(#[from] luthier_weights::WeightsError),
+    /// Embeddings cannot be contrasted or clustered
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Contrast(#[from] luthier_contrast::ContrastError),
+    /// A contrastive run is asked for classes
+    #[error("a contrastive run has embeddings, not answers")]
+    #[diagnostic(help(
+        "`luthier eval RUN --probe knn` or `--probe linear` says what they are worth; `luthier export` writes the encoder, \
+         to fine-tune from"
+    ))]
+    NoAnswers,
     /// The recipe asks for what cannot be
     #[error(transparent)]
     #[diagnostic(transparent)]

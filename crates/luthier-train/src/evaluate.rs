@@ -103,6 +103,9 @@ impl Runner {
         mut batches: Batches,
         estimate: bool,
     ) -> Result<Evaluation, TrainError> {
+        if self.plan.recipe.contrastive.is_some() {
+            return Err(TrainError::NoAnswers);
+        }
         let began = Instant::now();
         let classes = self.plan.data.classes.len();
         let mut tally = Tally {

@@ -9,6 +9,7 @@ use luthier_torch::clear_grad;
 use tch::Tensor;
 
 use crate::checkpoint::Tensors;
+use crate::contrast::Contrast;
 use crate::ema::Ema;
 use crate::feed::format_of;
 use crate::optim::Optimizer;
@@ -26,6 +27,8 @@ pub struct Job {
     /// Among other ranks
     pub(crate) member: Option<crate::ranks::Member>,
     stage: usize,
+    /// What a contrastive run has beside the model
+    pub(crate) contrast: Option<Contrast>,
     /// The other streams: the same model, other samples and optimizers
     pub(crate) others: Vec<Job>,
 }
@@ -65,20 +68,24 @@ impl Job {
             let groups = if summed { &[][..] } else { stream.groups.as_slice() };
             let optimizer = optimizer_of(&runner, 0, &stream.recipe.optim.rule, groups, true)?;
             let weighting = Weighting::new(stream)?;
+            let (stage, others_of_it) = (0, Vec::new());
+            let (ema, member, contrast) = (None, None, None);
             others.push(Job {
                 runner,
                 optimizer,
-                ema: None,
+                ema,
                 weighting,
-                member: None,
-                stage: 0,
-                others: Vec::new(),
+                member,
+                stage,
+                contrast,
+                others: others_of_it,
             });
         }
         let ema = runner.plan.recipe.train.ema;
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
         let weighting = Weighting::new(&plan)?;
-        Ok(Job { runner, optimizer, ema, weighting, member: None, stage: 0, others })
+        let contrast = Contrast::new(&runner)?;
+        Ok(Job { runner, optimizer, ema, weighting, member: None, stage: 0, contrast, others })
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
@@ -88,6 +95,9 @@ impl Job {
         self.stage = stage;
         let plan = &self.runner.plan;
         self.optimizer = optimizer_of(&self.runner, stage, &plan.recipe.optim.rule, &plan.groups, false)?;
+        if let Some(contrast) = &mut self.contrast {
+            contrast.enter(&self.runner, stage)?;
+        }
         self.weighting.as_mut().map_or(Ok(()), Weighting::forget)
     }
 
@@ -125,6 +135,9 @@ impl Job {
                     weighting.restore(state.update, find)?;
                 }
             }
+            if let Some(contrast) = &mut self.contrast {
+                contrast.restore(checkpoint)?;
+            }
             if let Some(ema) = &self.ema {
                 for (name, mut average) in ema.named(&self.optimizer)? {
                     average.f_copy_(&checkpoint.average(&name)?)?;
@@ -147,7 +160,8 @@ impl Job {
             let stream = &job.runner.plan.stream;
             optimizer.extend(job.remembered()?.into_iter().map(|(name, t)| (own_name(stream, &name), t)));
         }
-        Ok(Tensors { model: tensors(model), frozen: tensors(frozen), optimizer, average })
+        let contrast = self.contrast.as_ref().map(Contrast::tensors).transpose()?;
+        Ok(Tensors { model: tensors(model), frozen: tensors(frozen), optimizer, average, contrast })
     }
 
     /// What the optimizer remembers, and the weighting of the heads.

@@ -6,6 +6,7 @@
 mod answer;
 mod blame;
 pub mod checkpoint;
+mod contrast;
 mod cut;
 mod diverged;
 mod ema;

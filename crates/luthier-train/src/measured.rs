@@ -95,7 +95,7 @@ impl Runner {
         let start = Start::Behind(parts, flow);
         let values = batch.values.as_ref().map(tch::Tensor::shallow_clone);
         let (labels, more, indices) = (batch.labels.clone(), batch.more.clone(), batch.indices.clone());
-        Ok(Batch { start, labels, more, values, indices })
+        Ok(Batch { start, labels, more, values, indices, second: None })
     }
 }
 

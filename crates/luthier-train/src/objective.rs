@@ -1,6 +1,7 @@
 //! What is minimised: the loss of the one head, or the weighted sum of several heads' losses.
 
 use luthier_plan::{Plan, TaskScore};
+use luthier_recipe::{Contrastive, ContrastiveLoss, Loss};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
@@ -23,6 +24,12 @@ struct Task {
     weight: f64,
     /// First output and number of outputs that are its; `None` for all
     columns: Option<(i64, i64)>,
+    /// What it contrasts, in a contrastive run
+    contrast: Option<ContrastiveLoss>,
+    /// It is minimised now
+    runs: bool,
+    /// Answers that it asks of each sample: one for each granularity of prototypes
+    answers: u64,
 }
 
 /// The losses of one head.
@@ -34,6 +41,9 @@ pub struct Score {
     pub denominator: f64,
     /// Right answers
     pub right: u64,
+    /// Right answers among the first five, of contrasts
+    #[serde(default)]
+    pub top5: u64,
 }
 
 impl Score {
@@ -42,6 +52,7 @@ impl Score {
         self.loss += other.loss;
         self.denominator += other.denominator;
         self.right += other.right;
+        self.top5 += other.top5;
     }
 }
 
@@ -49,13 +60,13 @@ impl Objective {
     /// The objective of a plan for a model that gives `outputs` numbers.
     pub(crate) fn new(plan: &Plan, outputs: i64, device: Device) -> Self {
         let recipe = &plan.recipe;
+        if let Some(asked) = &recipe.contrastive {
+            return Objective { tasks: contrasts(asked, outputs, device), device };
+        }
         if plan.data.tasks.is_empty() {
             let loss =
                 HeadLoss::new(&recipe.loss, &plan.class_weights, plan.data.classes.len(), outputs, device);
-            return Objective {
-                tasks: vec![Task { name: String::new(), loss, weight: 1.0, columns: None }],
-                device,
-            };
+            return Objective { tasks: vec![Task::new(String::new(), loss, 1.0, None)], device };
         }
         let mut first = 0;
         let mut tasks = Vec::new();
@@ -64,10 +75,17 @@ impl Objective {
             let loss = recipe.model.heads.get(&task.head).map(|head| head.loss.clone()).unwrap_or_default();
             let loss = HeadLoss::new(&loss, &task.class_weights, classes, count, device);
             let columns = Some((first, count));
-            tasks.push(Task { name: task.head.clone(), loss, weight: task.weight, columns });
+            tasks.push(Task::new(task.head.clone(), loss, task.weight, columns));
             first += count;
         }
         Objective { tasks, device }
+    }
+
+    /// Of a contrastive run: what is minimised from here on.
+    pub(crate) fn run_only(&mut self, losses: &[ContrastiveLoss]) {
+        for task in &mut self.tasks {
+            task.runs = task.contrast.is_none_or(|own| losses.contains(&own));
+        }
     }
 
     /// The first head's loss: the only one, or the one that answers and confusions are told about.
@@ -100,7 +118,11 @@ impl Objective {
 
     /// What each head's sum is divided by.
     pub fn denominators(&self, batch: &Batch) -> Vec<f64> {
-        let one = |(at, task): (usize, &Task)| task.loss.denominator(batch.labels_of(at));
+        let one = |(at, task): (usize, &Task)| match (task.contrast, task.runs) {
+            (None, _) => task.loss.denominator(batch.labels_of(at)),
+            (Some(_), true) => batch.labels.len() as f64,
+            (Some(_), false) => 0.0,
+        };
         self.tasks.iter().enumerate().map(one).collect()
     }
 
@@ -119,7 +141,8 @@ impl Objective {
     /// Their sum by other weights than the plan's, where such are given.
     pub(crate) fn weighed(&self, parts: &[Tensor], weights: Option<&[f64]>) -> Result<Tensor, TrainError> {
         let mut whole: Option<Tensor> = None;
-        for (at, (task, part)) in self.tasks.iter().zip(parts).enumerate() {
+        for (at, (task, part)) in self.tasks.iter().zip(parts).enumerate().filter(|(_, (task, _))| task.runs)
+        {
             let weight = weights.and_then(|weights| weights.get(at)).copied().unwrap_or(task.weight);
             let part = if weight == 1.0 { part.shallow_clone() } else { part.f_mul_scalar(weight)? };
             whole = Some(match whole {
@@ -148,7 +171,8 @@ impl Objective {
 
     /// The loss that is told: the weighted sum of the heads' means.
     pub fn mean(&self, scores: &[Score]) -> f64 {
-        self.tasks.iter().zip(scores).map(|(task, score)| task.weight * score.loss / score.denominator).sum()
+        let one = |(task, score): (&Task, &Score)| task.weight * score.loss / score.denominator;
+        self.running(scores).map(one).sum()
     }
 
     /// Right answers of each head over a batch.
@@ -192,7 +216,7 @@ impl Objective {
         let sums = self.sums(outputs, batch)?;
         let denominators = self.denominators(batch);
         let one = |((sum, right), denominator): ((&Tensor, u64), f64)| -> Result<Score, TrainError> {
-            Ok(Score { loss: sum.f_double_value(&[])?, denominator, right })
+            Ok(Score { loss: sum.f_double_value(&[])?, denominator, right, top5: 0 })
         };
         sums.iter().zip(right).zip(denominators).map(one).collect()
     }
@@ -217,25 +241,54 @@ impl Objective {
         let one = |(task, score): (&Task, &Score)| TaskScore {
             head: task.name.clone(),
             loss: score.loss / score.denominator,
-            accuracy: score.right as f64 / count as f64,
+            accuracy: score.right as f64 / (count * task.answers) as f64,
+            top5: task.contrast.map(|_| score.top5 as f64 / (count * task.answers) as f64),
             weight: None,
             confusion: Vec::new(),
         };
-        self.tasks.iter().zip(scores).map(one).collect()
+        self.running(scores).map(one).collect()
     }
 
     /// Share of right answers of all heads together.
     pub fn accuracy(&self, scores: &[Score], count: u64) -> f64 {
-        let right: u64 = scores.iter().map(|score| score.right).sum();
-        right as f64 / (count * self.tasks.len() as u64) as f64
+        let right: f64 =
+            self.running(scores).map(|(task, score)| score.right as f64 / task.answers as f64).sum();
+        right / (count * self.running(scores).count() as u64) as f64
+    }
+
+    /// Right answers of all heads; of several granularities, the mean over them.
+    pub(crate) fn correct(&self, scores: &[Score]) -> u64 {
+        self.running(scores).map(|(task, score)| score.right / task.answers).sum()
+    }
+
+    /// What is minimised now, with its scores.
+    fn running<'a>(&'a self, scores: &'a [Score]) -> impl Iterator<Item = (&'a Task, &'a Score)> {
+        self.tasks.iter().zip(scores).filter(|(task, _)| task.runs)
     }
 }
 
 impl Task {
+    fn new(name: String, loss: HeadLoss, weight: f64, columns: Option<(i64, i64)>) -> Self {
+        Task { name, loss, weight, columns, contrast: None, runs: true, answers: 1 }
+    }
+
     fn outputs(&self, all: &Tensor) -> Result<Tensor, TrainError> {
         Ok(match self.columns {
             Some((first, count)) => all.f_narrow(1, first, count)?,
             None => all.shallow_clone(),
         })
     }
+}
+
+/// What a contrastive run minimises: means over samples, as a cross-entropy over candidates is.
+fn contrasts(asked: &Contrastive, outputs: i64, device: Device) -> Vec<Task> {
+    let task = |contrast: ContrastiveLoss, answers: u64| {
+        let loss = HeadLoss::new(&Loss::default(), &[], 0, outputs, device);
+        let task = Task::new(contrast.as_str().to_owned(), loss, 1.0, None);
+        Task { contrast: Some(contrast), answers, ..task }
+    };
+    let granularities = asked.prototypes.as_ref().map(|prototypes| prototypes.clusters.len() as u64);
+    let mut tasks = vec![task(ContrastiveLoss::InfoNce, 1)];
+    tasks.extend(granularities.map(|count| task(ContrastiveLoss::ProtoNce, count)));
+    tasks
 }

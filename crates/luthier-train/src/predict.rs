@@ -84,6 +84,9 @@ impl Runner {
 
     /// Probability of each class, row by row.
     fn probabilities(&self, outputs: &Tensor) -> Result<Vec<Vec<f32>>, TrainError> {
+        if self.plan.recipe.contrastive.is_some() {
+            return Err(TrainError::NoAnswers);
+        }
         let first = self.objective.first_outputs(outputs)?;
         answer::rows(&self.objective.first().probabilities(&first)?)
     }

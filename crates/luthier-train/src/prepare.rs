@@ -5,14 +5,17 @@ mod several;
 use std::path::Path;
 
 use luthier_data::Chain;
-use luthier_model::{HeadSpec, Model, ModelError, Shape, Spec, config_of, config_of_weights, read_adapter};
+use luthier_model::{
+    HeadSpec, Model, ModelError, ProjectionSpec, Shape, Spec, config_of, config_of_weights, read_adapter,
+};
 use luthier_plan::{
     DataPlan, LoadReport, LoraPlan, Machine, ModelPlan, Plan, ResolvedPrecision, TablePlan, resolve,
 };
-use luthier_recipe::{Arch, Lora, Precision, Recipe, Task};
+use luthier_recipe::{Arch, Lora, Precision, ProjectionHead, Recipe, Task};
 use luthier_torch::{bf16_is_fast, parse_device};
 use tch::Device;
 
+use crate::contrast;
 use crate::prefix::plan_prefixes;
 use crate::samples::data_plan;
 use crate::{TrainError, outputs, texts};
@@ -37,12 +40,16 @@ pub fn prepare_for(recipe: &Recipe, base: &Path, device: &str, ranks: u64) -> Re
         return several::several(recipe, base, device, place, ranks);
     }
     let (data, table, mut notes) = data_plan(recipe, base)?;
-    let wanted = wanted(&data, table.as_ref());
+    let wanted = wanted(recipe, &data, table.as_ref());
     let (model, plan, more) = model_plan(recipe, base, wanted, &[], table.as_ref(), place)?;
     notes.extend(more);
     notes.extend(outputs::check(recipe, wanted, model.outputs(), &model.head)?);
     let text = match recipe.task {
-        Task::ImageClassification | Task::MultiTask | Task::Classification | Task::Regression => None,
+        Task::ImageClassification
+        | Task::MultiTask
+        | Task::Classification
+        | Task::Regression
+        | Task::Contrastive => None,
         Task::TextClassification => {
             let (text, more) = texts::text_plan(recipe, base, &data.splits, &data.classes, &model)?;
             notes.extend(more);
@@ -53,7 +60,11 @@ pub fn prepare_for(recipe: &Recipe, base: &Path, device: &str, ranks: u64) -> Re
     let mut plan = resolve(recipe, &whole(base), data, text, plan, machine)?;
     plan.table = table;
     plan.notes.splice(0..0, notes);
-    plan_prefixes(&mut plan, &model)?;
+    match recipe.contrastive {
+        // every sample is seen in views that are drawn anew
+        Some(_) => contrast::settle(&mut plan),
+        None => plan_prefixes(&mut plan, &model)?,
+    }
     Ok(Prepared { plan, model })
 }
 
@@ -76,7 +87,8 @@ pub(crate) fn bare_model(plan: &Plan, device: Device) -> Result<Model, TrainErro
     let wanted = planned_outputs(plan);
     let input = input(&plan.recipe, table)?;
     let spec = Spec::of(&plan.recipe.model, wanted, plan.model.config.clone(), input);
-    let spec = Spec { heads: head_specs(&plan.recipe, heads), ..spec };
+    let (heads, projection) = (head_specs(&plan.recipe, heads), projection(&plan.recipe));
+    let spec = Spec { heads, projection, ..spec };
     let mut model = Model::build(&spec, plan.recipe.seed, device)?;
     if let Some(lora) = &plan.model.lora {
         model.add_lora(lora, plan.recipe.seed)?;
@@ -113,9 +125,16 @@ pub fn planned_model(plan: &Plan, start: bool) -> Result<Model, TrainError> {
 /// Numbers that a planned model gives.
 fn planned_outputs(plan: &Plan) -> u64 {
     match plan.model.heads.as_slice() {
-        [] => wanted(&plan.data, plan.table.as_ref()),
+        [] => wanted(&plan.recipe, &plan.data, plan.table.as_ref()),
         heads => heads.iter().map(|(_, classes)| classes).sum(),
     }
+}
+
+/// What makes embeddings in a contrastive run.
+fn projection(recipe: &Recipe) -> Option<ProjectionSpec> {
+    let asked = recipe.contrastive.as_ref()?;
+    let has = |head| asked.heads.contains(&head);
+    Some(ProjectionSpec { mlp: asked.mlp, a: has(ProjectionHead::A), b: has(ProjectionHead::B) })
 }
 
 /// Several heads as they are built.
@@ -147,7 +166,7 @@ fn model_plan(
         config = config_of_weights(asked.arch, config, weights);
     }
     let spec = Spec::of(asked, wanted, config, input(recipe, table)?);
-    let spec = Spec { heads: head_specs(recipe, heads), ..spec };
+    let spec = Spec { heads: head_specs(recipe, heads), projection: projection(recipe), ..spec };
     let mut model = match Model::build(&spec, recipe.seed, device) {
         // a layer that does not fit is told where the recipe lists it
         Err(ModelError::Pattern(error)) => return Err(error.into()),
@@ -220,8 +239,11 @@ fn adapted(
     Ok(plan)
 }
 
-/// Numbers of a sample that are learned: classes, or target columns.
-fn wanted(data: &DataPlan, table: Option<&TablePlan>) -> u64 {
+/// Numbers of a sample that are learned: classes, target columns, or those of an embedding.
+fn wanted(recipe: &Recipe, data: &DataPlan, table: Option<&TablePlan>) -> u64 {
+    if let Some(contrastive) = &recipe.contrastive {
+        return contrastive.dim;
+    }
     match table {
         Some(table) if table.class_column.is_none() => table.targets.len() as u64,
         _ => data.classes.len() as u64,

@@ -109,7 +109,10 @@ impl Runner {
         self.plan.streams.iter().map(over).collect()
     }
 
-    fn autocast(&self, run: impl FnOnce() -> Result<Tensor, TrainError>) -> Result<Tensor, TrainError> {
+    pub(crate) fn autocast(
+        &self,
+        run: impl FnOnce() -> Result<Tensor, TrainError>,
+    ) -> Result<Tensor, TrainError> {
         let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
         // entering a region costs a small network a noticeable part of its step
         let outputs = if bf16 { autocast(self.device, true, run)? } else { run()? };

@@ -152,6 +152,7 @@ impl<'a> Session<'a> {
     /// One epoch, or what is left of it. False when the run was asked to stop.
     fn epoch(&mut self, plan: &Plan) -> Result<bool, TrainError> {
         self.tell(&Event::EpochBegin { at: self.at(), updates: plan.length.updates_per_epoch })?;
+        self.begin_contrast(plan)?;
         let mut supply = Supply::default();
         let last = (self.state.epoch + 1) * plan.length.updates_per_epoch;
         let mut mark = Instant::now();
@@ -224,7 +225,10 @@ impl<'a> Session<'a> {
         self.state.watch.observe(update, loss, norm, step.spike.is_some(), chance);
         self.tell(&Event::StepEnd(step.end))?;
         if update == 1 {
-            let tensors = self.job.optimizer.without_gradient(&plan.model.tensors)?;
+            let mut tensors = self.job.optimizer.without_gradient(&plan.model.tensors)?;
+            if let Some(contrast) = &self.job.contrast {
+                tensors.retain(|name| !contrast.passes_by(name));
+            }
             if !tensors.is_empty() {
                 let stream = self.job.runner.beside();
                 self.tell(&Event::NoGradient { at: self.at(), tensors, stream })?;

@@ -43,7 +43,9 @@ impl Job {
         }
         // what is looked at and told twice is the first stream's
         let first = self.runner.beside().is_empty();
-        if let Some(rise) = watch.spike(number + 1, step.end.loss).filter(|_| first) {
+        // a contrast computed again would be held against other keys
+        let repeatable = first && self.contrast.is_none();
+        if let Some(rise) = watch.spike(number + 1, step.end.loss).filter(|_| repeatable) {
             let spike = self.again(update, number, step.end.loss, rise)?;
             step.spike = Some(self.merged(spike)?);
         }
@@ -107,6 +109,9 @@ impl Job {
             compared: Compared::default(),
         };
         let mut each = self.task_gradients(number);
+        if let Some(contrast) = &mut self.contrast {
+            contrast.follow(&self.runner)?;
+        }
         self.begin_exchange(&mut denominators)?;
         for (part, batch) in update.batches.iter().enumerate() {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
@@ -119,7 +124,7 @@ impl Job {
         }
         self.agree(&mut step, number)?;
         step.end.loss = self.runner.objective.mean(&step.scores);
-        step.end.correct = step.scores.iter().map(|score| score.right).sum();
+        step.end.correct = self.runner.objective.correct(&step.scores);
         step.end.tasks = self.runner.objective.told(&step.scores, step.count);
         if let Some(each) = each {
             let ranks = self.member.as_ref().and(self.runner.ranks.as_deref());
@@ -171,6 +176,9 @@ impl Job {
         last: bool,
         each: Option<&mut TaskGradients>,
     ) -> Result<Vec<Score>, TrainError> {
+        if self.contrast.is_some() {
+            return self.accumulate_contrast(batch, denominators, number, part, last);
+        }
         let logits = self.runner.forward(batch, true)?;
         let sums = self.runner.objective.sums(&logits, batch)?;
         let mut scores = Vec::with_capacity(sums.len());
@@ -180,7 +188,7 @@ impl Job {
                 let error = self.bad_loss(batch, &logits, number, part)?;
                 self.fail(error)?;
             }
-            scores.push(Score { loss, denominator, right: 0 });
+            scores.push(Score { loss, denominator, right: 0, top5: 0 });
         }
         let parts = self.runner.objective.parts(&sums, denominators)?;
         if let Some(each) = each {

@@ -7,7 +7,8 @@ use std::{
 /// One batch of samples.
 #[derive(Debug)]
 pub struct Batch {
-    /// `len × height × width × 3` floats: samples, rows, columns, channels
+    /// `views × len × height × width × 3` floats: views, samples, rows, columns, channels. The first view of all samples
+    /// comes first
     pub pixels: Pixels,
     /// Rows of each picture
     pub height: u32,

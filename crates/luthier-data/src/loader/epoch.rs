@@ -97,7 +97,7 @@ fn produce(
         if options.drop_last && indices.len() < size {
             return;
         }
-        let batch = pool.install(|| make(shared, indices, options.epoch, stop));
+        let batch = pool.install(|| make(shared, indices, options, stop));
         if stop.load(Ordering::Relaxed) {
             return;
         }
@@ -108,48 +108,64 @@ fn produce(
     }
 }
 
-fn make(shared: &Shared, indices: &[u32], epoch: u64, stop: &AtomicBool) -> Result<Batch, DataError> {
+fn make(
+    shared: &Shared,
+    indices: &[u32],
+    options: EpochOptions,
+    stop: &AtomicBool,
+) -> Result<Batch, DataError> {
     let length = shared.height as usize * shared.width as usize * 3;
-    let mut pixels = Pixels::new(indices.len() * length, &shared.buffers);
+    let (count, views) = (indices.len(), options.views.max(1) as usize);
+    let mut pixels = Pixels::new(views * count * length, &shared.buffers);
     let results: Vec<Result<(), DataError>> = pixels
         .as_mut()
         .par_chunks_exact_mut(length)
-        .zip(indices)
+        .enumerate()
         .with_max_len(1)
-        .map(|(out, index)| {
+        .map(|(place, out)| {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            SCRATCH.with_borrow_mut(|scratch| shared.load(*index, epoch, scratch, out))
+            let (index, view) = (indices[place % count], (place / count) as u32);
+            SCRATCH.with_borrow_mut(|scratch| shared.load(index, options.epoch, view, scratch, out))
         })
         .collect();
     let mut batch = Batch {
         pixels,
         height: shared.height,
         width: shared.width,
-        labels: Vec::with_capacity(indices.len()),
-        indices: Vec::with_capacity(indices.len()),
+        labels: Vec::with_capacity(count),
+        indices: Vec::with_capacity(count),
         skipped: Vec::new(),
         wait: Duration::ZERO,
     };
-    for (place, (index, result)) in indices.iter().zip(results).enumerate() {
+    // whether a sample can be read does not depend on the view; the first fault of it is told
+    let mut faults: Vec<Option<String>> = vec![None; count];
+    for (place, result) in results.into_iter().enumerate() {
         match result {
-            Ok(()) => {
-                // samples after a skipped one move up
-                let kept = batch.labels.len();
-                if kept < place {
-                    batch.pixels.as_mut().copy_within(place * length..(place + 1) * length, kept * length);
-                }
-                batch.labels.push(shared.label(*index));
-                batch.indices.push(*index);
-            }
+            Ok(()) => {}
             Err(DataError::Picture { path, source }) if shared.on_error == OnError::Skip => {
-                batch.skipped.push((*index, format!("`{path}` {source}")));
+                faults[place % count].get_or_insert_with(|| format!("`{path}` {source}"));
             }
             Err(error) => return Err(error),
         }
     }
-    let kept = batch.labels.len() * length;
-    batch.pixels.as_mut().truncate(kept);
+    let mut kept = Vec::with_capacity(count);
+    for (place, (index, fault)) in indices.iter().zip(faults).enumerate() {
+        match fault {
+            Some(why) => batch.skipped.push((*index, why)),
+            None => {
+                kept.push(place);
+                batch.labels.push(shared.label(*index));
+                batch.indices.push(*index);
+            }
+        }
+    }
+    // samples after a skipped one move up: no place is written to before it has been read
+    let places = (0..views).flat_map(|view| kept.iter().map(move |place| view * count + place));
+    for (to, from) in places.enumerate().filter(|(to, from)| to < from) {
+        batch.pixels.as_mut().copy_within(from * length..(from + 1) * length, to * length);
+    }
+    batch.pixels.as_mut().truncate(views * kept.len() * length);
     Ok(batch)
 }

@@ -73,6 +73,8 @@ pub struct EpochOptions {
     pub skip_batches: usize,
     /// Leave out the last batch when it is not full
     pub drop_last: bool,
+    /// Views of each sample, at least 1: each is transformed by random numbers of its own
+    pub views: u32,
 }
 
 /// Makes batches of one source through one chain. Threads and cache live as long as the loader.

@@ -9,15 +9,16 @@ use crate::{
 };
 
 impl Shared {
-    /// Makes one sample: `height × width × 3` floats into `out`.
+    /// Makes one view of one sample: `height × width × 3` floats into `out`.
     pub(super) fn load(
         &self,
         index: u32,
         epoch: u64,
+        view: u32,
         scratch: &mut Scratch,
         out: &mut [f32],
     ) -> Result<(), DataError> {
-        let key = SampleKey { seed: self.seed, epoch, index: u64::from(index), view: 0 };
+        let key = SampleKey { seed: self.seed, epoch, index: u64::from(index), view };
         if let Some(picture) = self.cache.get(index) {
             return Ok(self.chain.apply_rest(&picture, key, scratch, out)?);
         }

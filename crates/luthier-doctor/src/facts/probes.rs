@@ -37,6 +37,9 @@ pub struct ProbeFacts {
     pub overfit_own: Option<FitFacts>,
     /// The run's own beginning, and the same at a tenth of its rates
     pub rehearsal: Option<RehearsalFacts>,
+    /// Rows only: do samples and labels depend on one another at all, whatever the model
+    #[serde(default)]
+    pub relation: Option<RelationFacts>,
     /// The same short fit on a sample, with true and with permuted labels
     pub permuted: Option<PermutedFacts>,
     /// Does the model use its input
@@ -180,6 +183,17 @@ pub struct RehearsalFacts {
     pub tenfold: Vec<f64>,
     /// Share of the run's updates that were played
     pub share: f64,
+}
+
+/// How much samples that are near one another have labels that are, without any model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelationFacts {
+    /// Training rows that were compared
+    pub samples: u64,
+    /// Distance correlation of features and labels: 1 where one follows from the other in a straight line
+    pub correlation: f64,
+    /// Share of ways to deal the labels out anew that give as much: small = there is a relation
+    pub chance: f64,
 }
 
 /// The same short fit with true and with permuted labels.

@@ -59,7 +59,10 @@ fn unseen(metrics: &Metrics) -> Vec<String> {
     }
     if updates.len() < 20 {
         let count = updates.len();
-        unseen.push(format!("the run has {count} updates: too few to tell a trend from noise"));
+        unseen.push(format!(
+            "the run has {count} {}: too few to tell a trend from noise",
+            if count == 1 { "update" } else { "updates" }
+        ));
     }
     if metrics.evals_of("valid").next().is_none() {
         unseen.push("the run was never evaluated on a validation split".into());

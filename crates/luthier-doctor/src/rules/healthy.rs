@@ -162,6 +162,7 @@ fn bases() -> Vec<Row> {
             with(&["model.layers[1].act=identity"]),
             rows(&[150; 10], 784),
         ),
+        ("contrastive pretraining", CONTRAST, Vec::new(), World::default()),
         ("batches of one", TABLE, with(&["train.batch_size=1"]), rows(&[150; 10], 784)),
         (
             "a frozen backbone",

@@ -1,6 +1,7 @@
 //! Every rule, one file each, by category.
 
 mod activation;
+mod contrastive;
 mod data;
 mod distributed;
 mod evaluation;
@@ -55,6 +56,7 @@ static STATIC: &[&Rule] = &[
     &data::rows_in_both::RULE,
     &data::random_eval::RULE,
     &data::left_out::RULE,
+    &data::box_corners::RULE,
     &labels::imbalance::RULE,
     &labels::few_samples::RULE,
     &output::softmax_one_output::RULE,
@@ -101,6 +103,9 @@ static STATIC: &[&Rule] = &[
     &training::accumulation_tail::RULE,
     &training::batch_scaling::RULE,
     &distributed::rate::RULE,
+    &contrastive::same_views::RULE,
+    &contrastive::queue_too_long::RULE,
+    &contrastive::temperature::RULE,
     &finetune::unmatched::RULE,
     &finetune::frozen_random::RULE,
     &finetune::head_frozen::RULE,
@@ -119,6 +124,8 @@ static STATIC: &[&Rule] = &[
 /// Rules that read what a run wrote down.
 static READ: &[&Rule] = &[
     &activation::vanishing_run::RULE,
+    &contrastive::same_views_run::RULE,
+    &contrastive::collapsed::RULE,
     &data::bad_input::RULE,
     &data::odd_batch::RULE,
     &evaluation::constant_valid::RULE,

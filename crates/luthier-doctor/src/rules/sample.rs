@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
 use luthier_plan::{MonitorPoint, Outcome, Plan, Position, TensorPoint};
-use luthier_track::{Confusion, EndPoint, EpochPoint, EvalPoint, SpikePoint, StepPoint};
+use luthier_track::{
+    Confusion, EmbeddingsPoint, EndPoint, EpochPoint, EvalPoint, SpikePoint, StepPoint, TaskPoint,
+};
 use serde_json::json;
 
 use crate::{Facts, Finding, Rule, RunFacts};
@@ -136,6 +138,32 @@ impl Made {
             });
         }
         self
+    }
+
+    /// Looks at embeddings of 128 numbers after every epoch: alignment, uniformity, standard deviation.
+    pub fn embeddings(mut self, looks: &[(f64, f64, f64)]) -> Self {
+        for (epoch, (alignment, uniformity, std)) in (1..).zip(looks) {
+            self.0.metrics.embeddings.push(EmbeddingsPoint {
+                at: at(epoch * EPOCH),
+                alignment: *alignment,
+                uniformity: *uniformity,
+                std: *std,
+                even_std: 1.0 / 128f64.sqrt(),
+                knn: Some(0.3),
+                count: 1024,
+            });
+        }
+        self
+    }
+
+    /// The instance accuracy of each update.
+    pub fn instances(self, accuracy: impl Fn(u64) -> f64) -> Self {
+        self.steps(|step| {
+            let accuracy = accuracy(step.at.update);
+            let (head, loss) = ("info_nce".into(), step.loss);
+            let (weight, confusion) = (None, None);
+            step.tasks.push(TaskPoint { head, loss, accuracy, weight, confusion, top5: Some(accuracy) });
+        })
     }
 
     pub fn train_accuracy(mut self, accuracies: &[f64]) -> Self {

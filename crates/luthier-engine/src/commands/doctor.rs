@@ -50,7 +50,11 @@ pub fn run(args: &DoctorArgs, device: Option<&str>, voice: &Voice) -> Result<(),
         judge(subject.kind, &Facts { recipe, plan, refused, probes: probes.as_ref(), run, script: None })
     };
     verdict.unseen.append(&mut subject.unseen);
-    if args.prove {
+    if args.prove && subject.loaded.recipe.contrastive.is_some() {
+        verdict
+            .unseen
+            .push("no cure was tried: a contrastive loss that is lower is no proof of anything".into());
+    } else if args.prove {
         prove(&mut verdict, &subject.loaded, args.budget.0.saturating_sub(began.elapsed()), device, voice);
     }
     if args.apply {
@@ -107,19 +111,16 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
     let prepared = match luthier_train::prepare(&subject.loaded.recipe, &subject.loaded.base, device) {
         Ok(prepared) => prepared,
         Err(error) => {
-            subject.unseen.push("the recipe cannot be resolved, so only what was typed was looked at".into());
-            subject.refused = Some(match error {
-                TrainError::Plan(error) => error,
-                other => {
-                    let help = miette::Diagnostic::help(&other).map(|help| help.to_string());
-                    PlanError { key: "data".into(), what: other.to_string(), help }
-                }
-            });
+            unresolved(subject, error, device);
             return None;
         }
     };
     subject.plan.get_or_insert_with(|| prepared.plan.clone());
     if args.plan_only {
+        return None;
+    }
+    if prepared.plan.recipe.contrastive.is_some() {
+        subject.unseen.push("the live model was not measured: probes know losses over labels alone".into());
         return None;
     }
     let budget = if args.prove { args.budget.0.mul_f64(FOR_PROBES) } else { args.budget.0 }.min(PROBES);
@@ -138,6 +139,49 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
             None
         }
     }
+}
+
+/// What is still looked at where the recipe cannot be resolved here, and what is not.
+fn unresolved(subject: &mut Subject, error: TrainError, device: &str) {
+    if subject.run.is_some() {
+        // the run's own plan is there: data that have moved since are no fault of it
+        let why = format!("the live model was not measured: {error}");
+        subject.unseen.push(why);
+        return;
+    }
+    if matches!(error, TrainError::Weights(_)) {
+        subject.plan = without_weights(&subject.loaded, device);
+    }
+    subject.unseen.push(match &subject.plan {
+        Some(_) => "the weights were not read: the rest of the plan was judged, the live model was not measured".into(),
+        None => "the recipe cannot be resolved: its keys and values are well written, and nothing that the plan would say \
+                 of data, model and rates could be looked at"
+            .into(),
+    });
+    subject.refused = Some(refusal(error));
+}
+
+/// The plan that there would be with the weights, as far as it can be told: which of them match is left open.
+fn without_weights(loaded: &Loaded, device: &str) -> Option<Plan> {
+    let mut recipe = loaded.recipe.clone();
+    recipe.model.weights = Some("none".into());
+    let mut plan = luthier_train::prepare(&recipe, &loaded.base, device).ok()?.plan;
+    plan.recipe = loaded.recipe.clone();
+    plan.model.weights = loaded.recipe.model.weights().into();
+    Some(plan)
+}
+
+/// What stands in the way of a plan, with the key that it is about.
+fn refusal(error: TrainError) -> PlanError {
+    let key = match error {
+        TrainError::Plan(error) => return error,
+        TrainError::Weights(_) => "model.weights",
+        TrainError::Model(_) => "model",
+        TrainError::Transform(_) => "data.transform",
+        _ => "data",
+    };
+    let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
+    PlanError { key: key.into(), what: error.to_string(), help }
 }
 
 /// Tries the cures of the first causes, and ranks again by what came of it. Where one cure helps, those that did not

@@ -37,6 +37,12 @@ pub struct Asked<'a> {
 
 pub fn run(asked: &Asked<'_>, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
     let (_, prepared) = job::prepare(asked.recipe, asked.sets, device, voice)?;
+    if prepared.plan.recipe.contrastive.is_some() {
+        return Err(Failure::misuse(
+            "probes know losses over labels, and a contrastive run has none",
+            "train it for an epoch: `luthier doctor RUN` looks at what happened",
+        ));
+    }
     match asked.which {
         Which::Lr => lr(asked, prepared, voice),
         Which::Batch => batch(asked, prepared, voice),

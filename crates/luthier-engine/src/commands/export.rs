@@ -80,18 +80,27 @@ fn peft_folder(runner: &Runner, lora: Option<&LoraPlan>, dir: &Path, weights: &P
 
 /// The architecture's own names, and the classes in label order beside it.
 fn safetensors(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
-    runner.write_weights(weights, |name| Some(name.into())).or_subject()?;
+    // what made embeddings is of no use to whom the encoder is for
+    let pretrained = runner.plan.recipe.contrastive.is_some();
+    let kept = |name: &str| (!pretrained || !runner.model.is_head(name)).then(|| name.to_owned());
+    runner.write_weights(weights, kept).or_subject()?;
     if let Some(table) = &runner.plan.table {
         // what a row has to go through before the network, and a regression's outputs behind it
         json(&dir.join("table.json"), &serde_json::json!(table))?;
     }
-    if runner.plan.data.classes.is_empty() {
+    if runner.plan.data.classes.is_empty() || pretrained {
         return Ok(());
     }
     json(&dir.join("classes.json"), &serde_json::json!(runner.plan.data.classes))
 }
 
 fn hf(runner: &Runner, dir: &Path, weights: &Path) -> Result<(), Failure> {
+    if runner.plan.recipe.contrastive.is_some() {
+        return Err(Failure::misuse(
+            "the run has an encoder and no classes, and this format wants a classifier",
+            "export it with `--to safetensors`, and fine-tune from that",
+        ));
+    }
     let arch = runner.plan.recipe.model.arch;
     let pad_token =
         runner.plan.text.as_ref().and_then(|text| text.pad_token.as_ref()).map(|(_, id)| i64::from(*id));

@@ -76,7 +76,7 @@ impl EfficientNetLite0 {
             blocks,
             last: ConvNorm::new(&mut place, ["_conv_head", "_bn1"], conv(inputs, FEATURES, 1, 1))?,
             dropout,
-            head: Head::new(&mut place, "_fc", FEATURES, classes, &options.heads)?,
+            head: Head::new(&mut place, "_fc", FEATURES, classes, options)?,
         })
     }
 }

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use crate::config::{BertConfig, Gpt2Config, NetConfig, VitConfig};
 use crate::heads::HeadSpec;
+use crate::projection::ProjectionSpec;
 use crate::spec::Stack;
 use crate::{Builder, Flow, Input, ModelError, Network, pool};
 
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub stack: Option<Stack>,
     /// Several heads instead of one; none for the architecture's own
     pub heads: Vec<HeadSpec>,
+    /// Embeddings to contrast instead of logits
+    pub projection: Option<ProjectionSpec>,
 }
 
 /// Builds the architecture's network at `place`, for `classes` classes.
@@ -42,9 +45,9 @@ pub(crate) fn build(
 ) -> Result<Box<dyn Network>, ModelError> {
     let pool = options.pool.unwrap_or(pool::own(arch));
     Ok(match arch {
-        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes, &options.heads)?),
-        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes, &options.heads)?),
-        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes, &options.heads)?),
+        Arch::Resnet18 => Box::new(resnet::ResNet::new(place, resnet::RESNET18, classes, options)?),
+        Arch::Resnet34 => Box::new(resnet::ResNet::new(place, resnet::RESNET34, classes, options)?),
+        Arch::Resnet50 => Box::new(resnet::ResNet::new(place, resnet::RESNET50, classes, options)?),
         Arch::EfficientnetLite0 => {
             Box::new(efficientnet_lite0::EfficientNetLite0::new(place, classes, options)?)
         }
@@ -67,7 +70,7 @@ pub(crate) fn build(
                 Some(NetConfig::Vit(config)) => config,
                 _ => VitConfig::parse(None)?,
             };
-            Box::new(vit::Vit::new(place, config, classes, &options.heads)?)
+            Box::new(vit::Vit::new(place, config, classes, options)?)
         }
         Arch::Sequential => {
             let stack = options.stack.as_ref().ok_or(ModelError::NoLayers)?;

@@ -3,12 +3,12 @@
 
 use tch::Tensor;
 
-use crate::heads::{Head, HeadSpec};
+use crate::heads::Head;
 use crate::layers::conv::ConvShape;
 use crate::layers::{BatchNorm2d, Conv2d, Padding};
 use crate::{Builder, Flow, Input, ModelError, Network, Part, watch};
 
-use super::{average, pictures};
+use super::{Options, average, pictures};
 
 /// What the depths differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl ResNet {
         mut place: Builder<'_>,
         shape: Shape,
         classes: i64,
-        heads: &[HeadSpec],
+        options: &Options,
     ) -> Result<Self, ModelError> {
         let stem = ConvNorm::new(&mut place, ["conv1", "bn1"], [3, 64], 7, 2)?;
         let mut parts = vec![Part::new("stem", &["conv1", "bn1"], false)];
@@ -52,8 +52,8 @@ impl ResNet {
                 parts.push(Part::layer(&format!("layer{stage}.{index}"), false));
             }
         }
-        parts.push(Head::part("fc", heads, false));
-        Ok(Self { parts, stem, blocks, head: Head::new(&mut place, "fc", inputs, classes, heads)? })
+        parts.push(Head::part("fc", &options.heads, false));
+        Ok(Self { parts, stem, blocks, head: Head::new(&mut place, "fc", inputs, classes, options)? })
     }
 }
 

@@ -7,7 +7,7 @@ use luthier_plan::Role;
 use tch::Tensor;
 
 use crate::config::VitConfig;
-use crate::heads::{Head, HeadSpec};
+use crate::heads::Head;
 use crate::layers::attention::Attention;
 use crate::layers::conv::ConvShape;
 use crate::layers::{Activation, Conv2d, LayerNorm, Linear};
@@ -15,8 +15,8 @@ use crate::positions::interpolated;
 use crate::switches::Switches;
 use crate::{Builder, Flow, Init, Input, ModelError, Network, Part};
 
-use super::pictures;
 use super::text::dropped;
+use super::{Options, pictures};
 
 /// ViT with a linear head on the class token.
 pub(crate) struct Vit {
@@ -34,7 +34,7 @@ impl Vit {
         mut place: Builder<'_>,
         config: VitConfig,
         classes: i64,
-        heads: &[HeadSpec],
+        options: &Options,
     ) -> Result<Self, ModelError> {
         let width = config.hidden_size;
         let noisy = config.hidden_dropout_prob > 0.0;
@@ -46,7 +46,7 @@ impl Vit {
             parts.push(Part::layer(&name, noisy || config.attention_probs_dropout_prob > 0.0));
             blocks.push(Block::new(place.at(name), &config)?);
         }
-        let mut last = Head::part("classifier", heads, false);
+        let mut last = Head::part("classifier", &options.heads, false);
         last.name = "head".to_owned();
         last.prefixes.insert(0, "vit.layernorm".to_owned());
         parts.push(last);
@@ -57,10 +57,10 @@ impl Vit {
             embeddings,
             blocks,
             layernorm: LayerNorm::new(place.at("vit.layernorm"), width, config.layer_norm_eps)?,
-            head: if heads.is_empty() {
+            head: if options.heads.is_empty() && options.projection.is_none() {
                 Head::One(Linear::normal(place.at("classifier"), width, classes, config.initializer_range)?)
             } else {
-                Head::new(&mut place, "classifier", width, classes, heads)?
+                Head::new(&mut place, "classifier", width, classes, options)?
             },
         })
     }

@@ -10,6 +10,7 @@ mod permuted;
 mod positions;
 mod reduction;
 mod rehearsal;
+mod relation;
 mod repeat;
 mod rows;
 mod sentences;
@@ -68,6 +69,7 @@ const fn probe(
 /// What costs a forward pass or less comes first, then what others build on, then the fits.
 const ALL: &[Probe] = &[
     probe("targets", 0.01, targets::run),
+    probe("relation", 0.02, relation::run),
     probe("inputs", 0.02, inputs::run),
     probe("eval_inputs", 0.02, eval_inputs::run),
     probe("views", 0.02, views::run),
@@ -81,7 +83,7 @@ const ALL: &[Probe] = &[
     probe("sign", 0.05, sign::run),
     probe("reduction", 0.06, reduction::run),
     probe("overfit", 0.30, overfit::run),
-    probe("rehearsal", 0.10, rehearsal::run),
+    probe("rehearsal", 0.25, rehearsal::run),
     probe("curvature", 0.12, curvature::run),
     probe("permuted", 0.40, permuted::run),
 ];

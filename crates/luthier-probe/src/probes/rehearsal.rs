@@ -1,5 +1,6 @@
 //! The run's own beginning, played twice: at the planned rates, and at a tenth of them. A run that bounces at first and
-//! learns from there is ahead of the slower one before long; one whose rate is too high never is.
+//! learns from there is ahead of the slower one before long; one whose rate is too high never is. As many updates as fit
+//! the time, the same ones of both.
 
 use luthier_doctor::{ProbeFacts, RehearsalFacts};
 use luthier_train::TrainError;
@@ -8,9 +9,12 @@ use super::{Left, Outcome};
 use crate::bench::Bench;
 use crate::clock::Clock;
 
-/// Updates at most, and the fewest that tell a bounce from a rate that is too high.
+/// Updates at most, and the fewest that are worth playing: few show whether the slower rate is ahead, and not whether a
+/// bounce settles.
 const MOST: usize = 250;
-const FEWEST: usize = 40;
+const FEWEST: usize = 5;
+/// Share of the time in which one run has to fit.
+const EACH: f64 = 0.4;
 /// Share of the first loss above which it stands still.
 const STANDS: f64 = 0.8;
 
@@ -18,25 +22,43 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     let planned = bench.plan().lr_factors.len();
     let recipe = &bench.plan().recipe.train;
     let samples = recipe.batch_size.saturating_mul(recipe.grad_accum) as f64;
-    let affordable = (0.3 * clock.left() / (bench.seconds_own.max(1e-9) * samples)) as usize;
-    let updates = affordable.min(MOST).min(planned);
-    if updates < FEWEST.min(planned) {
-        return Err(Left(format!("{FEWEST} updates at two rates do not fit the budget")));
+    let affordable = (EACH * clock.left() / (bench.seconds_own.max(1e-9) * samples)) as usize;
+    let (updates, fewest) = (affordable.min(MOST).min(planned), FEWEST.min(planned));
+    let unfit = || Left(format!("{FEWEST} updates at two rates do not fit the budget"));
+    if updates < fewest {
+        return Err(unfit());
     }
-    let own = play(bench, updates, 1.0, clock)?;
+    // an update may take longer than was measured: what the first run had of the time, the second has as well
+    let mut own = play(bench, updates, 1.0, clock.share(0.5))?;
     bench.reset()?;
-    let tenth = play(bench, updates, 0.1, clock)?;
+    let mut tenth = play(bench, own.len(), 0.1, clock)?;
+    if !diverged(&own) && !diverged(&tenth) {
+        // updates that one of them had not are of other batches, and no comparison
+        let both = own.len().min(tenth.len());
+        own.truncate(both);
+        tenth.truncate(both);
+    }
+    if tenth.is_empty() || own.len() < fewest && !diverged(&own) {
+        return Err(unfit());
+    }
     // where it stands still, is it the rate?
     let stands = level(&own) > STANDS * own.first().copied().unwrap_or(0.0);
-    let tenfold = if stands && !clock.over() {
+    let mut tenfold = Vec::new();
+    if stands && !clock.over() {
         bench.reset()?;
-        play(bench, updates, 10.0, clock)?
-    } else {
-        Vec::new()
-    };
+        tenfold = play(bench, own.len(), 10.0, clock)?;
+        if tenfold.len() < own.len() && !diverged(&tenfold) {
+            tenfold.clear();
+        }
+    }
     let share = own.len() as f64 / planned.max(1) as f64;
     facts.rehearsal = Some(RehearsalFacts { own, tenth, tenfold, share });
     Ok(())
+}
+
+/// Whether a loss was not finite, and the run ended there.
+fn diverged(losses: &[f64]) -> bool {
+    losses.last() == Some(&f64::MAX)
 }
 
 /// Mean of the last quarter.
@@ -77,4 +99,36 @@ fn play(bench: &mut Bench, updates: usize, share: f64, clock: Clock) -> Result<V
         }
     }
     Ok(losses)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+
+    use std::time::Duration;
+
+    use luthier_doctor::ProbeFacts;
+
+    use super::run;
+    use crate::bench::Bench;
+    use crate::clock::Clock;
+    use crate::probes::common;
+
+    #[test]
+    fn whatever_the_time_allows_both_rates_are_played_over_the_same_updates() {
+        let _alone = common::alone();
+        let mut bench = Bench::new(common::prepared(common::TEXTS, &["train.epochs=100"])).unwrap();
+        let mut played = 0;
+        for milliseconds in [1, 10, 30, 60, 100, 150, 200, 300, 500] {
+            let mut facts = ProbeFacts::default();
+            let told = run(&mut bench, &mut facts, Clock::new(Duration::from_millis(milliseconds)));
+            bench.reset().unwrap();
+            assert_eq!(told.is_ok(), facts.rehearsal.is_some(), "{milliseconds}");
+            let Some(rehearsal) = facts.rehearsal else { continue };
+            played += 1;
+            assert_eq!(rehearsal.own.len(), rehearsal.tenth.len(), "{milliseconds}");
+            assert_eq!(rehearsal.own[0], rehearsal.tenth[0], "the same batch, the same weights");
+        }
+        assert!(played > 0);
+    }
 }

@@ -7,15 +7,16 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     let data = &recipe.data;
     samples(data, tell);
     match (recipe.task, data.format) {
-        (Task::ImageClassification | Task::MultiTask, DataFormat::ImageFolder | DataFormat::Scenes) => {
-            pictures(data, tell);
-        }
+        (
+            Task::ImageClassification | Task::MultiTask | Task::Contrastive,
+            DataFormat::ImageFolder | DataFormat::Scenes,
+        ) => pictures(data, tell),
         (Task::TextClassification, DataFormat::ImageFolder | DataFormat::Scenes) => tell(
             &["data.format", "task"],
             "texts are not in an image folder".to_string(),
             "`data.format` is one of `tsv`, `csv`, `jsonl`, `parquet` for `text-classification`",
         ),
-        (Task::ImageClassification | Task::MultiTask, _) => tell(
+        (Task::ImageClassification | Task::MultiTask | Task::Contrastive, _) => tell(
             &["data.format", "task"],
             "pictures are not read from a table".to_string(),
             "pictures are in an `image-folder` or `scenes`; for a table of texts the task is `text-classification`",

@@ -1,5 +1,6 @@
 //! What the types can't say: values that are impossible together.
 
+mod contrastive;
 mod data;
 mod heads;
 mod layers;
@@ -25,6 +26,7 @@ pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     weighting::check(recipe, tell);
     lora::check(recipe, tell);
     stages::check(recipe, tell);
+    contrastive::check(recipe, tell);
     if recipe.streams.is_empty() {
         let (way, end) = (recipe.train.interleave, recipe.train.epoch_ends);
         for (key, given) in [

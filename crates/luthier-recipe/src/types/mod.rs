@@ -1,6 +1,7 @@
 //! The shape of a recipe, one file per table. Everything a user can type is a field here and nowhere else: the
 //! JSON schema, the strict parser, the defaults and `luthier render` are all read off these types.
 
+mod contrastive;
 mod data;
 mod distributed;
 mod eval;
@@ -19,6 +20,7 @@ mod train;
 mod transform;
 mod weighting;
 
+pub use contrastive::*;
 pub use data::*;
 pub use distributed::*;
 pub use eval::*;
@@ -59,6 +61,10 @@ pub struct Recipe {
     /// What is minimised
     #[serde(default)]
     pub loss: Loss,
+    /// How embeddings are contrasted, where that is the task
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!({ "dim": 128, "queue": 4096 }))]
+    pub contrastive: Option<Contrastive>,
     /// How weights are updated; as in the first stream if not given
     #[serde(default, skip_serializing_if = "Optim::is_absent")]
     pub optim: Optim,
@@ -137,6 +143,8 @@ pub enum Task {
     Classification,
     /// One or several numbers per row of a table
     Regression,
+    /// What pictures have in common, without labels: pretraining
+    Contrastive,
 }
 
 impl Task {
@@ -147,7 +155,7 @@ impl Task {
 
     /// Its samples are pictures.
     pub fn reads_pictures(self) -> bool {
-        matches!(self, Task::ImageClassification | Task::MultiTask)
+        matches!(self, Task::ImageClassification | Task::MultiTask | Task::Contrastive)
     }
 }
 

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::limits;
+use super::{ContrastiveLoss, ProjectionHead, limits};
 
 /// A part of the run that trains some of the parameters.
 ///
@@ -26,6 +26,14 @@ pub struct Stage {
     #[serde(default = "one")]
     #[schemars(transform = limits::positive, example = 0.1)]
     pub lr_scale: f64,
+    /// What a contrastive run minimises in it; if empty, `info_nce`, and `proto_nce` after its warm-up
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["info_nce", "proto_nce"]))]
+    pub loss: Vec<ContrastiveLoss>,
+    /// The heads that embeddings of a contrastive run go through in it; all that the model has if not given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!(["a"]))]
+    pub heads: Option<Vec<ProjectionHead>>,
 }
 
 fn one() -> f64 {

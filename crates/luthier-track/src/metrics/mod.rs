@@ -9,7 +9,8 @@ mod timing;
 pub use confusion::Confusion;
 pub use read::{Cut, Metrics, StreamMetrics, read_metrics, read_monitor};
 pub use record::{
-    EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint, StagePoint, StepPoint, TaskPoint,
+    ClusteredPoint, EmbeddingsPoint, EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint,
+    StagePoint, StepPoint, TaskPoint,
 };
 pub use stream::MetricsStream;
 pub(crate) use stream::now;

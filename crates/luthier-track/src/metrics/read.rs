@@ -5,7 +5,10 @@ use std::path::Path;
 use luthier_plan::MonitorPoint;
 use serde::de::DeserializeOwned;
 
-use super::{EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint, StagePoint, StepPoint};
+use super::{
+    ClusteredPoint, EmbeddingsPoint, EndPoint, EpochPoint, EvalPoint, Record, SkippedPoint, SpikePoint,
+    StagePoint, StepPoint,
+};
 use crate::TrackError;
 
 /// A line longer than this is not a record: a confusion matrix of 1000 classes takes less than a hundredth of it.
@@ -24,6 +27,10 @@ pub struct Metrics {
     pub streams: Vec<StreamMetrics>,
     /// Beginnings of stages
     pub stages: Vec<StagePoint>,
+    /// Clusters of the training samples, as often as they were found
+    pub clustered: Vec<ClusteredPoint>,
+    /// Looks at embeddings
+    pub embeddings: Vec<EmbeddingsPoint>,
     /// Samples that were left out while the run went on
     pub skipped: Vec<SkippedPoint>,
     /// Losses far above the ones before
@@ -103,6 +110,8 @@ impl Metrics {
             Record::Eval(eval) => self.of_stream(&eval.stream.clone()).evals.push(eval),
             Record::Epoch(epoch) => self.of_stream(&epoch.stream.clone()).epochs.push(epoch),
             Record::Stage(stage) => self.stages.push(stage),
+            Record::Clustered(clustered) => self.clustered.push(clustered),
+            Record::Embeddings(embeddings) => self.embeddings.push(embeddings),
             Record::Skipped(skipped) => self.skipped.push(skipped),
             Record::Spike(spike) => self.spikes.push(spike),
             Record::End(end) => self.end = Some(end),

@@ -1,4 +1,4 @@
-use luthier_plan::{Event, Outcome, Position, TaskScore};
+use luthier_plan::{Clustered, EmbeddingsEnd, Event, Granularity, Outcome, Position, TaskScore};
 use serde::{Deserialize, Serialize};
 
 use super::Confusion;
@@ -16,6 +16,10 @@ pub enum Record {
     Epoch(EpochPoint),
     /// A stage began
     Stage(StagePoint),
+    /// Training samples were given clusters
+    Clustered(ClusteredPoint),
+    /// Embeddings were looked at
+    Embeddings(EmbeddingsPoint),
     /// A sample that was left out
     Skipped(SkippedPoint),
     /// A loss far above the ones before
@@ -68,6 +72,8 @@ impl Record {
             Event::StageBegin { at, stage, name, tensors: _ } => {
                 Some(Record::Stage(StagePoint { at: *at, stage: *stage, name: name.clone() }))
             }
+            Event::Clustered(clustered) => Some(Record::Clustered(ClusteredPoint::of(clustered))),
+            Event::Embeddings(end) => Some(Record::Embeddings(EmbeddingsPoint::of(end))),
             Event::SampleSkipped { at, path, why } => {
                 Some(Record::Skipped(SkippedPoint { at: *at, path: path.clone(), why: why.clone() }))
             }
@@ -204,6 +210,66 @@ pub struct TaskPoint {
     /// Which class was taken for which, in an evaluation
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Confusion>,
+    /// Share of answers that are among the first five; of contrasts alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+}
+
+/// Training samples were given clusters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusteredPoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Samples that have one
+    pub samples: u64,
+    /// One for each granularity
+    pub granularities: Vec<Granularity>,
+}
+
+impl ClusteredPoint {
+    fn of(event: &Clustered) -> Self {
+        ClusteredPoint { at: event.at, samples: event.samples, granularities: event.granularities.clone() }
+    }
+}
+
+/// How embeddings lie, and what they say of labels that were not used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddingsPoint {
+    /// Where
+    #[serde(flatten)]
+    pub at: Position,
+    /// Mean squared distance of two views of a sample
+    #[serde(with = "crate::float")]
+    pub alignment: f64,
+    /// How evenly embeddings are spread: 0 is one point, about −4 is even
+    #[serde(with = "crate::float")]
+    pub uniformity: f64,
+    /// Standard deviation of a number of the normalised embeddings
+    #[serde(with = "crate::float")]
+    pub std: f64,
+    /// What it is where they are spread evenly: 1/√d
+    #[serde(with = "crate::float")]
+    pub even_std: f64,
+    /// Accuracy of the nearest neighbours
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knn: Option<f64>,
+    /// Samples whose views were looked at
+    pub count: u64,
+}
+
+impl EmbeddingsPoint {
+    fn of(event: &EmbeddingsEnd) -> Self {
+        EmbeddingsPoint {
+            at: event.at,
+            alignment: event.alignment,
+            uniformity: event.uniformity,
+            std: event.std,
+            even_std: event.even_std,
+            knn: event.knn,
+            count: event.count,
+        }
+    }
 }
 
 fn tasks_of(tasks: &[TaskScore]) -> Vec<TaskPoint> {
@@ -213,6 +279,7 @@ fn tasks_of(tasks: &[TaskScore]) -> Vec<TaskPoint> {
         accuracy: task.accuracy,
         weight: task.weight,
         confusion: (!task.confusion.is_empty()).then(|| Confusion::from_rows(&task.confusion)),
+        top5: task.top5,
     };
     tasks.iter().map(point).collect()
 }

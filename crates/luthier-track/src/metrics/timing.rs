@@ -97,6 +97,18 @@ impl TimingRecord {
                 count: eval.count,
                 seconds: eval.seconds,
             }),
+            Event::Embeddings(end) => Some(TimingRecord::Eval {
+                update: end.at.update,
+                split: "embeddings".into(),
+                count: end.count,
+                seconds: end.seconds,
+            }),
+            Event::Clustered(clustered) => Some(TimingRecord::Eval {
+                update: clustered.at.update,
+                split: "clusters".into(),
+                count: clustered.samples,
+                seconds: clustered.seconds,
+            }),
             Event::EpochEnd { at, seconds, .. } => {
                 Some(TimingRecord::Epoch { update: at.update, seconds: *seconds })
             }

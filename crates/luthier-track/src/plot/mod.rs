@@ -14,6 +14,6 @@ mod update_ratio;
 
 pub(crate) use axis::grouped;
 pub(crate) use confused::{Confused, confused};
-pub(crate) use curves::{confusion, pictures};
+pub(crate) use curves::{Picture, confusion, pictures};
 pub use files::{compare_plot, plot_run, plots};
 pub use free::{CurvePlot, curve_plot};

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::evidence;
+use crate::plot::Picture;
 use crate::{RunDir, TrackError};
 
 /// As much of a verdict as the report shows.
@@ -18,6 +20,8 @@ pub(super) struct Verdict {
 struct Finding {
     code: String,
     name: String,
+    #[serde(default)]
+    category: String,
     severity: String,
     explanation: String,
     evidence: Vec<String>,
@@ -41,7 +45,8 @@ pub(super) fn read(run: &RunDir) -> Result<Option<Verdict>, TrackError> {
     Ok(serde_json::from_slice(&bytes).ok())
 }
 
-pub(super) fn findings(verdict: &Verdict) -> Markup {
+/// The verdict; what may hurt with small copies of the pictures in which it shows.
+pub(super) fn findings(verdict: &Verdict, pictures: &[Picture]) -> Markup {
     let class = match verdict.status.as_str() {
         "healthy" => "good",
         "sick" => "bad",
@@ -51,11 +56,11 @@ pub(super) fn findings(verdict: &Verdict) -> Markup {
         h2 { "Doctor" }
         p { span class={ "outcome " (class) } { (verdict.status) }
             @if verdict.findings.is_empty() { span.soft { " Nothing was found that hurts" } } }
-        @for finding in &verdict.findings { (one(finding)) }
+        @for (number, finding) in verdict.findings.iter().enumerate() { (one(finding, number, pictures)) }
     }
 }
 
-fn one(finding: &Finding) -> Markup {
+fn one(finding: &Finding, number: usize, pictures: &[Picture]) -> Markup {
     let class = match finding.severity.as_str() {
         "error" => "bad",
         "warning" => "warn",
@@ -66,6 +71,7 @@ fn one(finding: &Finding) -> Markup {
             summary { b class=(class) { (finding.code) } " " (finding.name) }
             p { (finding.explanation) }
             ul { @for sentence in &finding.evidence { li { (sentence) } } }
+            @if finding.severity != "info" { (evidence::pictures(&finding.category, number, pictures)) }
             @if let Some(fix) = &finding.fix {
                 p { b.good { "cure: " } (fix.summary) }
                 pre { @for (key, value) in &fix.patch { (key) " = " (luthier_recipe::literal(value)) "\n" } }

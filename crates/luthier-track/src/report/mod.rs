@@ -1,5 +1,6 @@
 //! `report.html`: the run on one page, in one file that asks for nothing else.
 
+mod evidence;
 mod findings;
 mod parts;
 
@@ -10,7 +11,7 @@ use luthier_recipe::Metric;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::figures::{count, duration, epochs, number, percent};
-use crate::plot::pictures;
+use crate::plot::{Picture, pictures};
 use crate::{EvalPoint, Metrics, RunDir, Timing, TrackError, write_atomic};
 
 /// What the page is made of.
@@ -54,6 +55,7 @@ pub fn report_html(run: &RunDir, environment: &[(String, String)]) -> Result<Str
 
 fn page(run: &Run, environment: &[(String, String)]) -> Markup {
     // names and paths come from strangers: besides being escaped, nothing on the page may load or run anything
+    let pictures = pictures(&run.plan, &run.metrics, &run.looks);
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     html! {
         (DOCTYPE)
@@ -67,8 +69,8 @@ fn page(run: &Run, environment: &[(String, String)]) -> Markup {
             }
             body {
                 (header(run))
-                @if let Some(verdict) = &run.verdict { (findings::findings(verdict)) }
-                (curves(run))
+                @if let Some(verdict) = &run.verdict { (findings::findings(verdict, &pictures)) }
+                (curves(&pictures))
                 (parts::classes(&run.plan, &run.metrics))
                 (parts::model(&run.plan))
                 (parts::data(&run.plan, &run.metrics))
@@ -161,16 +163,14 @@ fn scores(eval: &EvalPoint, title: impl Fn(&str) -> String) -> Vec<(String, Stri
     all.into_iter().filter_map(|(figure, what)| Some((figure?, title(what)))).collect()
 }
 
-fn curves(run: &Run) -> Markup {
-    let pictures: Vec<_> = pictures(&run.plan, &run.metrics, &run.looks)
-        .into_iter()
-        .filter(|picture| !picture.name.starts_with("confusion"))
-        .collect();
+fn curves(pictures: &[Picture]) -> Markup {
+    // confusion matrices stand with the classes
+    let curves = || pictures.iter().filter(|picture| !picture.name.starts_with("confusion"));
     html! {
         h2 { "Curves" }
-        @if pictures.is_empty() { p.soft { "No update is done yet" } }
+        @if curves().next().is_none() { p.soft { "No update is done yet" } }
         div.plots {
-            @for picture in &pictures {
+            @for picture in curves() {
                 figure.plot { figcaption { (picture.title) } (PreEscaped(&picture.svg)) }
             }
         }

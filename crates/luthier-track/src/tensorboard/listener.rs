@@ -94,6 +94,11 @@ impl TensorBoard {
         for task in &step.tasks {
             values.push(value(&own(&format!("loss/train/{}", task.head)), task.loss));
             values.extend(task.weight.map(|weight| value(&own(&format!("weight/{}", task.head)), weight)));
+            // of contrasts, right answers are looked at update by update
+            if let Some(top5) = task.top5 {
+                values.push(value(&format!("top1/train/{}", task.head), task.accuracy));
+                values.push(value(&format!("top5/train/{}", task.head), top5));
+            }
         }
         for (one, other, cosine) in &step.gradient_cosine {
             values.push(value(&own(&format!("gradient_cosine/{one}/{other}")), *cosine));
@@ -143,6 +148,18 @@ impl Listener for TensorBoard {
                     self.scalars(at.update, values)?;
                 }
                 self.file.flush()?;
+            }
+            Event::Embeddings(end) => {
+                let figures = [
+                    ("alignment", Some(end.alignment)),
+                    ("uniformity", Some(end.uniformity)),
+                    ("std", Some(end.std)),
+                    ("knn", end.knn),
+                ];
+                let values = figures.into_iter().filter_map(|(name, figure)| {
+                    figure.map(|figure| value(&format!("embeddings/{name}"), figure))
+                });
+                self.scalars(end.at.update, values.collect())?;
             }
             Event::RunEnd(_) => self.file.flush()?,
             _ => {}

@@ -27,6 +27,8 @@ pub struct Batch {
     pub values: Option<Tensor>,
     /// Indices of the samples in their split
     pub indices: Vec<u32>,
+    /// Of a contrastive run, a second view of each picture: fp32 [N, 3, H, W]
+    pub second: Option<Tensor>,
 }
 
 impl Batch {
@@ -214,7 +216,7 @@ impl Batches {
                 let began = Instant::now();
                 let (x, values) = rows.batch(&indices)?;
                 let (start, labels) = (Start::Input(Input::Rows(x)), labels_of(labels, &indices));
-                let batch = Batch { start, labels, more: Vec::new(), values, indices };
+                let batch = Batch { start, labels, more: Vec::new(), values, indices, second: None };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
             Source::Texts { tokens, grain, labels, order } => {
@@ -229,7 +231,7 @@ impl Batches {
                 packed.ids = packed.ids.f_to_device(device)?;
                 let labels = labels_of(labels, &indices);
                 let start = Start::Input(Input::Tokens(packed));
-                let batch = Batch { start, labels, more: Vec::new(), values: None, indices };
+                let batch = Batch { start, labels, more: Vec::new(), values: None, indices, second: None };
                 Ok(Some(Taken { batch: Some(batch), skipped: Vec::new(), wait: began.elapsed() }))
             }
             Source::Kept { prefix, view, grain, labels, order } => {
@@ -242,7 +244,7 @@ impl Batches {
                     let flow = prefix.batch(*view, &kept, *grain, device)?;
                     let labels = labels_of(labels, &kept);
                     let start = Start::Behind(prefix.parts, flow);
-                    Some(Batch { start, labels, more: Vec::new(), values: None, indices: kept })
+                    Some(Batch { start, labels, more: Vec::new(), values: None, indices: kept, second: None })
                 };
                 let why = || "it could not be read when frozen parts were run".to_string();
                 let skipped = lost.into_iter().map(|index| (index, why())).collect();
@@ -262,9 +264,17 @@ fn decoded(batch: luthier_data::Batch, device: Device) -> Result<Taken, TrainErr
     if batch.labels.is_empty() {
         return Ok(Taken { batch: None, skipped, wait });
     }
-    let shape = [batch.labels.len() as i64, i64::from(batch.height), i64::from(batch.width), 3];
-    let input = Input::Pictures(pictures(&batch.pixels, shape)?.f_to_device(device)?);
+    let count = batch.labels.len() as i64;
+    let (height, width) = (i64::from(batch.height), i64::from(batch.width));
+    let views = batch.pixels.len() as i64 / (count * height * width * 3);
+    let all = pictures(&batch.pixels, [views * count, height, width, 3])?.f_to_device(device)?;
+    let (first, second) = if views > 1 {
+        (all.f_narrow(0, 0, count)?, Some(all.f_narrow(0, count, count)?))
+    } else {
+        (all, None)
+    };
+    let start = Start::Input(Input::Pictures(first));
     let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
-    let batch = Batch { start: Start::Input(input), labels, more: Vec::new(), values: None, indices };
+    let batch = Batch { start, labels, more: Vec::new(), values: None, indices, second };
     Ok(Taken { batch: Some(batch), skipped, wait })
 }

@@ -141,6 +141,15 @@ impl Feed {
         self.split(name)?.batches(augmented, indices, epoch, batch_size, 0, self.device)
     }
 
+    /// Some training samples as training sees them, always the same ones: for looks at embeddings.
+    pub(crate) fn views(&self, most: usize) -> Result<Batches, TrainError> {
+        let split = self.split("train")?;
+        // as the order and the views of an epoch that no run reaches
+        let mut order = epoch_order(split.len(), self.seed, u64::MAX, true);
+        order.truncate(most);
+        self.some("train", true, u64::MAX, order, self.eval_batch_size)
+    }
+
     /// Class indices of a split's samples, in order.
     pub fn labels(&self, name: &str) -> Result<&[i64], TrainError> {
         Ok(&self.split(name)?.labels)

@@ -23,6 +23,8 @@ pub(crate) struct Split {
     pub more: Arc<Vec<Vec<i64>>>,
     samples: Samples,
     grain: usize,
+    /// Views that training sees of each sample
+    views: u32,
 }
 
 enum Samples {
@@ -78,6 +80,7 @@ impl Split {
             more: Arc::new(more),
             samples,
             grain,
+            views: if plan.recipe.contrastive.is_some() { 2 } else { 1 },
         })
     }
 
@@ -113,8 +116,10 @@ impl Split {
         let places = Arc::clone(&self.places);
         let batches = match &self.samples {
             Samples::Pictures { eval, train: augmented } => {
-                let loader = augmented.as_ref().filter(|_| train).unwrap_or(eval);
-                let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false };
+                let augmented = augmented.as_ref().filter(|_| train);
+                let views = if augmented.is_some() { self.views } else { 1 };
+                let loader = augmented.unwrap_or(eval);
+                let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false, views };
                 Batches::pictures(loader.epoch(order, options), places, device)
             }
             Samples::Rows(tables, index) => {

@@ -19,7 +19,9 @@ pub(crate) fn data_plan(
     base: &Path,
 ) -> Result<(DataPlan, Option<TablePlan>, Vec<String>), TrainError> {
     let (data, notes) = match recipe.task {
-        Task::ImageClassification | Task::MultiTask => folders::splits(&recipe.data, recipe.seed, base)?,
+        Task::ImageClassification | Task::MultiTask | Task::Contrastive => {
+            folders::splits(&recipe.data, recipe.seed, base)?
+        }
         Task::TextClassification => tables::splits(&recipe.data, recipe.seed, base)?,
         Task::Classification | Task::Regression => {
             let (data, table, notes) = rows::splits(recipe, base)?;

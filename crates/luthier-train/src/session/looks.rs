@@ -9,6 +9,21 @@ use super::Session;
 use crate::TrainError;
 
 impl Session<'_> {
+    /// Begins an epoch of a contrastive run: what it minimises, and the prototypes, which a run that goes on in the middle
+    /// of the epoch has from its checkpoint.
+    pub(super) fn begin_contrast(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        let Some(contrast) = &mut self.job.contrast else { return Ok(()) };
+        let losses = plan.losses_of(self.state.epoch);
+        self.job.runner.objective.run_only(&losses);
+        if contrast.begin(losses)
+            && self.state.batch == 0
+            && let Some(clustered) = self.job.cluster(self.state.position(&plan.length))?
+        {
+            self.tell(&Event::Clustered(clustered))?;
+        }
+        Ok(())
+    }
+
     /// What `eval.every` asks for: the validation split, or quick estimates on some of it and of the training split.
     pub(super) fn look(&mut self, plan: &Plan) -> Result<(), TrainError> {
         let Some(batches) = plan.recipe.eval.batches else { return self.evaluate(plan) };
@@ -24,7 +39,7 @@ impl Session<'_> {
     /// Evaluates a whole split at the end of the run, where these weights were not evaluated on it already.
     pub(super) fn look_back(&mut self, plan: &Plan, split: &str) -> Result<(), TrainError> {
         let done = split == "valid" && self.state.evaluated == Some(self.state.update);
-        if done || plan.data.split(split).is_none() {
+        if done || plan.data.split(split).is_none() || self.job.contrast.is_some() {
             return Ok(());
         }
         let at = self.at();
@@ -57,7 +72,15 @@ impl Session<'_> {
 
     /// Evaluates the validation split, unless these very weights were evaluated already.
     pub(super) fn evaluate(&mut self, plan: &Plan) -> Result<(), TrainError> {
-        if plan.data.split("valid").is_none() || self.state.evaluated == Some(self.state.update) {
+        if self.job.contrast.is_some() && self.state.evaluated != Some(self.state.update) {
+            self.state.evaluated = Some(self.state.update);
+            let end = self.job.embeddings(self.at())?;
+            return end.map_or(Ok(()), |end| self.tell(&Event::Embeddings(end)));
+        }
+        if self.job.contrast.is_some()
+            || plan.data.split("valid").is_none()
+            || self.state.evaluated == Some(self.state.update)
+        {
             return Ok(());
         }
         let at = self.at();

@@ -162,6 +162,8 @@ pub fn timeless(event: &Event) -> Option<Event> {
     match &mut event {
         Event::StepEnd(step) => (step.seconds, step.data_seconds) = (0.0, 0.0),
         Event::EvalEnd(eval) => eval.seconds = 0.0,
+        Event::Embeddings(end) => end.seconds = 0.0,
+        Event::Clustered(clustered) => clustered.seconds = 0.0,
         Event::EpochEnd { seconds, .. } => *seconds = 0.0,
         // where a process began is what differs
         Event::RunBegin { .. }

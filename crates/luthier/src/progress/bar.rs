@@ -118,6 +118,8 @@ impl Listener for Bar {
             | Event::NoGradient { .. }
             | Event::Monitor(_)
             | Event::Spike(_)
+            | Event::Clustered(_)
+            | Event::Embeddings(_)
             | Event::CheckpointSaved { .. } => {}
         }
         Ok(Wish::Continue)

@@ -127,6 +127,28 @@ impl Tally {
                 let tensors = text::count(*tensors, "tensor", "tensors");
                 lines.push(self.look.paint(DIM, &format!("stage `{name}` trains {tensors}")));
             }
+            Event::Clustered(clustered) => {
+                self.other_seconds += clustered.seconds;
+                self.flush(&mut lines);
+                let counts: Vec<String> =
+                    clustered.granularities.iter().map(|one| one.clusters.to_string()).collect();
+                let (samples, time) =
+                    (text::count(clustered.samples, "sample", "samples"), text::duration(clustered.seconds));
+                let line = format!("{samples} in {} clusters, found in {time}", counts.join(", "));
+                lines.push(self.look.paint(DIM, &line));
+            }
+            Event::Embeddings(end) => {
+                self.other_seconds += end.seconds;
+                self.row_seconds += end.seconds;
+                self.flush(&mut lines);
+                let knn =
+                    end.knn.map_or(String::new(), |knn| format!(", kNN accuracy {}", text::percent(knn)));
+                let line = format!(
+                    "embeddings: alignment {:.3}, uniformity {:.2}, std {:.4} of {:.4}{knn}",
+                    end.alignment, end.uniformity, end.std, end.even_std
+                );
+                lines.push(self.look.paint(DIM, &line));
+            }
             Event::PrefixBegin { .. } => self.flush(&mut lines),
             Event::PrefixEnd { run, bytes, seconds, .. } => {
                 self.other_seconds += seconds;

@@ -1,6 +1,7 @@
 //! Plans, runs and data sets as pages to read.
 
 mod chart;
+mod contrast;
 mod data;
 mod model;
 mod run;
@@ -33,6 +34,7 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
         Task::TextClassification => "text classification",
         Task::Classification => "classification of rows",
         Task::Regression => "regression",
+        Task::Contrastive => "contrastive pretraining",
     };
     page.text.push_str(&format!(
         "{}  {}\n",
@@ -50,6 +52,7 @@ pub fn plan_text(plan: &Plan, look: &Look, verbose: u8) -> String {
     streams::heads(&mut page, plan);
     streams::streams(&mut page, plan, verbose);
     stages::stages(&mut page, plan);
+    contrast::contrast(&mut page, plan);
     schedule::schedule(&mut page, plan);
     run::run(&mut page, plan);
     notes(&mut page, &plan.notes);

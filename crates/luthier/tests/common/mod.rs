@@ -57,6 +57,7 @@ pub fn plan() -> Plan {
             tensors,
         },
         text: None,
+        contrast: None,
         table: None,
         stages: luthier_plan::stages::plan(&[], &length, &[]).expect("one stage is always there"),
         groups,

@@ -1,6 +1,7 @@
 //! What goes into the network.
 
 pub(super) mod bad_input;
+pub(super) mod box_corners;
 pub(super) mod constant_column;
 pub(super) mod left_out;
 pub(super) mod normalize_differs;

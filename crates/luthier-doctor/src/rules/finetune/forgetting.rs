@@ -34,7 +34,7 @@
 use serde_json::json;
 
 use crate::history;
-use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
+use crate::{Category, Facts, Finding, Kind, Phase, Rule, RunFacts, Severity};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -51,23 +51,15 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let (Some(run), Some(plan), Some(lr)) = (facts.run, facts.plan, history::base_rate(facts)) else {
         return Vec::new();
     };
-    let evals = history::valid(&run.metrics);
-    let best =
-        evals.iter().enumerate().rev().max_by(|a, b| history::right(a.1).total_cmp(&history::right(b.1)));
-    let (Some((at, best)), [.., before, last]) = (best, evals.as_slice()) else { return Vec::new() };
-    let (top, end) = (history::right(best), f64::midpoint(history::right(before), history::right(last)));
-    let least = (3.0 * history::share_error(top, best.count)).max(0.05);
-    let by_heart =
-        run.metrics.epochs.last().is_some_and(|epoch| epoch.accuracy.is_some_and(|share| share > 0.97));
-    if plan.model.load.is_none() || evals.len() < 4 || 3 * at > evals.len() || top - end < least || by_heart {
+    let Some(Fall { top, end, update, count }) = fall(run).filter(|_| plan.model.load.is_some()) else {
         return Vec::new();
-    }
+    };
     let mut finding = rule.finding().at("optim.lr").weigh(Severity::Error, 0.8).evidence(format!(
         "the validation accuracy was {:.1} % after update {} and is {:.1} %, a fall of {:.1} sampling errors",
         100.0 * top,
-        best.at.update,
+        update,
         100.0 * end,
-        (top - end) / history::share_error(top, best.count)
+        (top - end) / history::share_error(top, count)
     ));
     if let Some(ratio) = history::usual_ratio(run) {
         finding = finding.evidence(format!("each update changed the weights by {ratio:.1e} of their length"));
@@ -79,6 +71,33 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         )
         .fix("a tenth of the learning rate", [("optim.lr", json!(history::short(lr / 10.0)))]);
     vec![finding]
+}
+
+/// A validation accuracy that was best early and fell.
+pub(crate) struct Fall {
+    /// The best
+    top: f64,
+    /// Mean of the last two
+    end: f64,
+    /// When it was best
+    update: u64,
+    /// Samples that it was measured on
+    count: u64,
+}
+
+/// Whether a run's validation was best in its first third and fell from there by more than noise, with training
+/// samples that are not known by heart.
+pub(crate) fn fall(run: &RunFacts) -> Option<Fall> {
+    let evals = history::valid(&run.metrics);
+    let best =
+        evals.iter().enumerate().rev().max_by(|a, b| history::right(a.1).total_cmp(&history::right(b.1)));
+    let (Some((at, best)), [.., before, last]) = (best, evals.as_slice()) else { return None };
+    let (top, end) = (history::right(best), f64::midpoint(history::right(before), history::right(last)));
+    let least = (3.0 * history::share_error(top, best.count)).max(0.05);
+    let by_heart =
+        run.metrics.epochs.last().is_some_and(|epoch| epoch.accuracy.is_some_and(|share| share > 0.97));
+    let falls = evals.len() >= 4 && 3 * at <= evals.len() && top - end >= least && !by_heart;
+    falls.then_some(Fall { top, end, update: best.at.update, count: best.count })
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ mod tests {
         for step in &mut made.0.metrics.steps {
             let update = step.at.update;
             let task = |head: &str, loss| TaskPoint {
+                top5: None,
                 head: head.into(),
                 loss,
                 accuracy: 0.5,

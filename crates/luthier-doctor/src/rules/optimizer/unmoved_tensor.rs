@@ -25,9 +25,11 @@
 //! ## Source
 //! Optimizers that were built before the model was replaced, a fault of several public training libraries.
 
+use serde_json::json;
+
 use super::{by_tensor, named};
-use crate::history;
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
+use crate::{history, reading};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -66,7 +68,11 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "the optimizer does not move them, or by less than the last digit of their values",
             "their values differ between the first checkpoint and the last",
         );
-    vec![finding]
+    let groups = facts.plan.and_then(|plan| reading::livelier_groups(plan, first));
+    vec![match groups {
+        Some(groups) => finding.fix("give them the base rate", [("optim.groups", json!(groups))]),
+        None => finding,
+    }]
 }
 
 #[cfg(test)]

@@ -225,9 +225,12 @@ pub(super) fn rehearsed(view: View<'_>) -> Rehearsed {
     /// Shares of what knowing nothing costs.
     const LEARNED: f64 = 0.1;
     const NOTHING: f64 = 0.3;
-    /// Updates that tell something.
+    /// Updates that show whether a bounce settles; and the fewest in which a rate that is better shows to be.
     const ENOUGH: usize = 20;
-    let Some(played) = &view.probes.rehearsal else { return Rehearsed::Open };
+    const FEW: usize = 5;
+    // a run that was not played is no run that learned
+    let played = view.probes.rehearsal.as_ref().filter(|played| !played.tenth.is_empty());
+    let Some(played) = played else { return Rehearsed::Open };
     let (own, tenth) = (level(&played.own), level(&played.tenth));
     let first = played.own.first().copied().unwrap_or(0.0);
     let chance =
@@ -236,7 +239,9 @@ pub(super) fn rehearsed(view: View<'_>) -> Rehearsed {
         return if tenth.is_finite() { Rehearsed::Fails(own, tenth) } else { Rehearsed::Open };
     }
     if played.own.len() < ENOUGH {
-        return Rehearsed::Open;
+        // of so few, only the good news is certain: ahead of the slower one, and below where it began
+        let ahead = played.own.len() >= FEW && own <= tenth && own < first;
+        return if ahead { Rehearsed::Bears } else { Rehearsed::Open };
     }
     if own > BEHIND * tenth && own > NOTHING * chance {
         return Rehearsed::Fails(own, tenth);
@@ -267,7 +272,8 @@ pub(super) fn crawls(view: View<'_>) -> Option<[f64; 2]> {
     let taken = 1.0 - own / tenth;
     let (whole, faster) = (taken / played.share.max(1e-9), 1.0 - tenfold / own);
     let slow = own > 0.9 * chance && whole < 0.25 && played.share >= 0.1;
-    (slow && taken > 0.0 && faster > 0.15 && faster > 3.0 * taken).then_some([whole, faster])
+    // ten times the rate takes off ten times as much, less where it comes to what knowing nothing costs
+    (slow && taken > 0.0 && faster > 0.15 && faster > 2.0 * taken).then_some([whole, faster])
 }
 
 /// The run's beginning never came below what knowing nothing costs, at no rate that was tried: updates, loss, chance.

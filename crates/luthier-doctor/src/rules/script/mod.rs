@@ -1,5 +1,6 @@
 //! A training script in PyTorch, as it is written. Nothing is run: what cannot be told from the text is not told.
 
+mod box_format;
 mod clip_misplaced;
 mod epoch_not_told;
 mod gradients_cleared;
@@ -42,6 +43,7 @@ pub(super) static SCRIPT: &[&Rule] = &[
     &no_eval_mode::RULE,
     &zipped_loaders::RULE,
     &not_shuffled::RULE,
+    &box_format::RULE,
     &epoch_not_told::RULE,
     &lora_head::RULE,
 ];

@@ -30,6 +30,12 @@ fn changed(pairs: &[(&str, &str)]) -> String {
     })
 }
 
+/// A line after which others can stand.
+const HEAD: &str = "    model.fc = nn.Linear(512, 10)\n";
+/// A detector of torchvision, and COCO's boxes as they are.
+const COCO: &str = "    model.fc = nn.Linear(512, 10)\n    detector = models.detection.fasterrcnn_resnet50_fpn()\n    \
+                    boxes = [note[\"bbox\"] for note in notes]\n    targets = [{\"boxes\": torch.tensor(boxes)}]\n";
+
 /// A rule, how grave its finding is, and edits that bring the fault in.
 type Case<'a> = (&'a str, Severity, &'a [(&'a str, &'a str)]);
 
@@ -115,6 +121,7 @@ fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
             )],
         ),
         ("DAT302", Severity::Warning, &[("batch_size=64, shuffle=True", "batch_size=64")]),
+        ("DAT303", Severity::Warning, &[(HEAD, COCO)]),
         (
             "DIS301",
             Severity::Warning,
@@ -212,6 +219,31 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
             .map(|finding| format!("{} {} {:?}", finding.code, finding.place, finding.evidence))
             .collect();
         assert!(found.is_empty(), "{pairs:?}: {found:#?}");
+    }
+}
+
+#[test]
+fn boxes_that_are_converted_anywhere_or_go_nowhere_are_left_alone() {
+    let said = |from: &str, to: &str| {
+        assert!(COCO.contains(from), "{from}");
+        said("DAT303", &changed(&[(HEAD, &COCO.replacen(from, to, 1))]))
+    };
+    assert_eq!(said("", ""), [(Severity::Warning, 33)]);
+    // torchvision's own boxes say what they are, and a detector takes them as they come
+    let named = "boxes = BoundingBoxes(drawn, format=\"XYWH\", canvas_size=size)";
+    assert_eq!(said("boxes = [note[\"bbox\"] for note in notes]", named), [(Severity::Warning, 33)]);
+    let fine = [
+        ("torch.tensor(boxes)", "box_convert(torch.tensor(boxes), \"xywh\", \"xyxy\")"),
+        ("torch.tensor(boxes)", "xywh2xyxy(torch.tensor(boxes))"),
+        ("torch.tensor(boxes)", "torch.tensor([[x, y, x + w, y + h] for x, y, w, h in boxes])"),
+        ("torch.tensor(boxes)", "torch.tensor([[b[0], b[1], b[0] + b[2], b[1] + b[3]] for b in boxes])"),
+        ("    targets", "    boxes = torch.tensor(boxes)\n    boxes[:, 2:] += boxes[:, :2]\n    targets"),
+        // another detector, and no detector at all
+        ("models.detection.fasterrcnn_resnet50_fpn()", "YOLO(\"yolo11n.pt\")"),
+        ("note[\"bbox\"]", "note[\"corners\"]"),
+    ];
+    for (from, to) in fine {
+        assert_eq!(said(from, to), [], "{to}");
     }
 }
 

@@ -11,7 +11,10 @@
 //! The same short fit on a sample with its labels and with the labels dealt out anew, several seeds, judged
 //! on samples that were held out: no better than chance, and no better than with wrong labels. A task that is
 //! too hard for a short fit looks the same, so it is said only where one batch was learned by heart in fewer
-//! updates than that fit had, classes are few and even, and nothing else explains it.
+//! updates than that fit had, classes are few and even, and nothing else explains it. Of a table, features and
+//! labels are compared without any model as well, by distance correlation, which is zero for what is independent
+//! and nothing else: where dealing the labels out anew gives as much in more than one of twenty tries, they are
+//! unrelated; where it gives as much in less than one of a hundred, they are not, whatever a fit did.
 //!
 //! ## Example
 //! Rows sorted by label after the features were read.
@@ -20,11 +23,12 @@
 //! Read a few samples beside their labels.
 //!
 //! ## When it is wrong
-//! When the relation is there but takes longer to find than the fit had updates, as parity does.
+//! When the relation is there but takes longer to find than the fit had updates, as parity does, or is so weak that
+//! three hundred rows do not show it.
 //!
 //! ## Source
 //! Zhang et al., Understanding deep learning requires rethinking generalization (2017): networks learn random
-//! labels by heart.
+//! labels by heart. Székely, Rizzo and Bakirov, Measuring and testing dependence by correlation of distances (2007).
 
 use super::super::{
     signs,
@@ -48,7 +52,46 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 /// Updates of the short fit.
 const UPDATES: usize = 60;
 
+/// Rows that show a relation where there is one worth learning.
+const ROWS: u64 = 100;
+
 fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
+    if let Some(relation) = view.probes.relation {
+        if relation.chance <= 0.01 {
+            return None;
+        }
+        if relation.chance > 0.05 && relation.samples >= ROWS && view.classes() <= 20 && mixed(view) {
+            return Some(unrelated(rule, relation));
+        }
+    }
+    short_fit(rule, view)
+}
+
+/// No class has nearly all samples: then there are too few of the others to compare.
+fn mixed(view: View<'_>) -> bool {
+    let counts = view.probes.targets.as_ref().map(|targets| targets.counts.as_slice()).unwrap_or_default();
+    let all: u64 = counts.iter().sum();
+    all == 0 || counts.iter().max().is_some_and(|most| *most as f64 <= 0.95 * all as f64)
+}
+
+fn unrelated(rule: &Rule, relation: crate::RelationFacts) -> Finding {
+    rule.finding()
+        .at("data")
+        .weigh(Severity::Warning, 0.8)
+        .evidence(format!(
+            "of {} training rows, those that are near one another have labels no nearer than others: the distance correlation \
+             is {:.3}, and {:.0} % of the ways to deal the labels out anew give as much",
+            relation.samples,
+            relation.correlation,
+            100.0 * relation.chance
+        ))
+        .because(
+            "the labels do not depend on the features: they do not belong to their rows, or the columns say nothing of them",
+            "more rows show a relation, or a longer run is better than the mean on rows it has not seen",
+        )
+}
+
+fn short_fit(rule: &Rule, view: View<'_>) -> Option<Finding> {
     let permuted = view.probes.permuted?;
     let fit = view.probes.overfit.as_ref()?;
     let classes = view.classes();

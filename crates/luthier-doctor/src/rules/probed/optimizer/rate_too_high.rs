@@ -14,8 +14,8 @@
 //! flatter places up to about 4, hardly beyond 12. The losses of the first updates, far above the start. And
 //! one batch that Adam at 1e-3 learns by heart, and the recipe's own rate does not. A single sign among the
 //! first two, on a network that learns all the same, is only noted. Where there is time, the run's beginning is
-//! played as it is and at a tenth of the rate, up to 250 updates of each: a run that bounces and learns from
-//! there is soon ahead of the slower one, and is acquitted; one that is still where knowing nothing is, with the
+//! played as it is and at a tenth of the rate, 5 to 250 updates of each, as many as fit some seconds: a run that
+//! bounces and learns from there is soon ahead of the slower one, and is acquitted; from 20 on, one that is still where knowing nothing is, with the
 //! slower one far ahead, is told whatever the other signs say. What a summed loss, unscaled inputs or targets, or
 //! large initial weights explain is theirs.
 //!

@@ -24,7 +24,10 @@
 //! ## Source
 //! huggingface/accelerate issue 2665, microsoft/DeepSpeed issue 1483.
 
+use serde_json::json;
+
 use super::super::view::{View, one};
+use crate::reading;
 use crate::{Category, Facts, Finding, Rule, Severity};
 
 /// The rule.
@@ -49,18 +52,22 @@ fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     };
     let stuck: Vec<&String> = view.probes.stuck.iter().filter(graded).collect();
     let first = *stuck.first()?;
-    Some(
-        rule.finding()
-            .at(first.clone())
-            .weigh(Severity::Error, 0.9)
-            .evidence(format!(
-                "{first} has a gradient and is bit by bit what it was before {} updates",
-                view.probes.steps.len()
-            ))
-            .evidence(format!("{} trained tensors are so", stuck.len()))
-            .because(
-                "the optimizer does not move a tensor that it should",
-                "the tensor differs after more updates",
-            ),
-    )
+    let groups = view.facts().plan.and_then(|plan| reading::livelier_groups(plan, first));
+    let finding = rule
+        .finding()
+        .at(first.clone())
+        .weigh(Severity::Error, 0.9)
+        .evidence(format!(
+            "{first} has a gradient and is bit by bit what it was before {} updates",
+            view.probes.steps.len()
+        ))
+        .evidence(format!("{} trained tensors are so", stuck.len()))
+        .because(
+            "the optimizer does not move a tensor that it should",
+            "the tensor differs after more updates",
+        );
+    Some(match groups {
+        Some(groups) => finding.fix("give it the base rate", [("optim.groups", json!(groups))]),
+        None => finding,
+    })
 }

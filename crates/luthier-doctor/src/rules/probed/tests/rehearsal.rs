@@ -50,9 +50,35 @@ fn a_rate_that_fails_where_a_tenth_learns_is_told_whatever_the_first_updates_say
 }
 
 #[test]
+fn few_updates_acquit_and_never_accuse() {
+    let few = |bounce: f64, level: f64| played(bounce, level).split_off(52);
+    let bounces = |own: Vec<f64>, tenth: Vec<f64>| {
+        let mut subject = digits(own, tenth, Vec::new());
+        subject.steps([2.3, 40.0, 15.0, 8.0, 4.0], 0.1, 2.11, 0.35);
+        subject.own_leaves(1.0, 0.05);
+        subject
+            .judge()
+            .findings
+            .into_iter()
+            .find(|finding| finding.code == "OPT201")
+            .map(|found| found.severity)
+    };
+    let falls = [2.3, 2.2, 2.1, 2.0, 1.9, 1.8, 1.7, 1.6].to_vec();
+    assert_eq!(bounces(falls, few(2.3, 2.2)), Some(Severity::Info));
+    // behind for now: the first updates decide, as without it
+    assert_eq!(bounces(few(2.3, 9.0), few(2.3, 2.2)), Some(Severity::Error));
+    assert_eq!(digits(few(2.3, 9.0), few(2.3, 2.2), Vec::new()).codes(), [""; 0]);
+    // the time was up before the slower one had begun: nothing was compared
+    assert_eq!(digits(played(2.3, 1.9), Vec::new(), Vec::new()).codes(), [""; 0]);
+}
+
+#[test]
 fn a_run_that_stands_still_at_its_rate_alone_is_too_slow() {
     let subject = digits(played(2.35, 2.33), played(2.35, 2.345), played(2.3, 1.6));
     assert_eq!(subject.codes(), ["OPT202"]);
+    // and where ten times the rate soon comes to what can be had by knowing nothing
+    let near = digits(played(2.9, 2.55), played(2.9, 2.71), played(2.3, 2.1));
+    assert_eq!(near.codes(), ["OPT202"]);
     // at ten times the rate it stands still as well
     let stuck = digits(played(2.35, 2.33), played(2.35, 2.345), played(2.3, 2.3));
     assert_eq!(stuck.codes(), [""; 0]);

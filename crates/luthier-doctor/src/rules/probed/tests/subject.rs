@@ -65,6 +65,7 @@ impl Subject {
             tensors: tensors.iter().map(tensor).collect(),
         };
         let plan = Plan {
+            contrast: None,
             schema: 1,
             recipe,
             base: ".".into(),

@@ -2,8 +2,10 @@
 //! which it is. Losses, norms, ratios and dead shares are measured (three seeds each); the rest is written down to go
 //! with them.
 
+use luthier_plan::GroupPlan;
+
 use super::subject::{Subject, tensor};
-use crate::{Category, Severity};
+use crate::{Category, RelationFacts, Severity, TargetFacts};
 
 /// The first finding that is a cause, and that nothing else is called an error.
 fn named(subject: &Subject, code: &str, category: Category) {
@@ -158,6 +160,44 @@ fn labels_shuffled() {
     (permuted.truth, permuted.permuted) = (0.115, 0.10);
     subject.steps([2.38, 2.37, 2.36, 2.36, 2.35], 0.1, 1.39, 0.012);
     named(&subject, "LAB201", Category::Labels);
+}
+
+#[test]
+fn rows_without_a_relation_to_their_labels() {
+    let with = |chance: f64, samples: u64| {
+        let mut subject = Subject::digits(&[]);
+        subject.probes.relation = Some(RelationFacts { samples, correlation: 0.1, chance });
+        subject
+    };
+    named(&with(0.4, 300), "LAB201", Category::Labels);
+    for subject in [with(0.01, 300), with(0.03, 300), with(0.4, 60)] {
+        assert_eq!(subject.codes(), [""; 0]);
+    }
+    // there is a relation, though a short fit does not find it
+    let mut subject = with(0.01, 300);
+    let permuted = subject.probes.permuted.as_mut().unwrap();
+    (permuted.truth, permuted.permuted) = (0.115, 0.10);
+    assert_eq!(subject.codes(), [""; 0]);
+    // hardly a sample of the second class
+    let mut subject = with(0.4, 300);
+    subject.probes.targets = Some(TargetFacts { counts: vec![1480, 20], ranges: Vec::new() });
+    assert_eq!(subject.codes(), [""; 0]);
+}
+
+#[test]
+fn a_group_at_next_to_no_rate_is_cured_by_taking_it_out() {
+    let stuck = |groups: &str, lr: f64| {
+        let mut subject = Subject::digits(&[&format!("optim.groups=[{groups}]")]);
+        subject.plan.groups =
+            vec![GroupPlan { name: "2.*".into(), lr, weight_decay: 0.0, tensors: 4, scalars: 50890 }];
+        subject.steps([2.33, 2.32, 2.31, 2.31, 2.3], 0.1, 2.11, 0.01);
+        subject.probes.stuck = vec!["2.weight".into()];
+        subject.judge().findings.into_iter().find(|finding| finding.code == "OPT205").unwrap().fix
+    };
+    let fix = stuck("{match=\"2.*\",lr=1e-9},{match=\"0.*\",lr_scale=0.5}", 1e-9).unwrap();
+    assert_eq!(fix.patch["optim.groups"], serde_json::json!([{ "match": "0.*", "lr_scale": 0.5 }]));
+    // a rate that is low and no more is not why it is stuck
+    assert!(stuck("{match=\"2.*\",lr_scale=0.01}", 1e-3).is_none());
 }
 
 #[test]

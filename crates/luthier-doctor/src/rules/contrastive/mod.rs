@@ -1,0 +1,7 @@
+//! Pretraining without labels.
+
+pub(super) mod collapsed;
+pub(super) mod queue_too_long;
+pub(super) mod same_views;
+pub(super) mod same_views_run;
+pub(super) mod temperature;

@@ -1,0 +1,111 @@
+//! Clusters of the whole set, on what the key encoder makes of it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use luthier_contrast::{
+    Concentration, FeatureWriter, Features, KMeans, Prototypes, concentrations, kmeans, plus_plus,
+};
+use luthier_plan::{Clustered, Granularity, Position};
+use tch::Tensor;
+
+use super::{Contrast, embed, first_view};
+use crate::TrainError;
+use crate::job::Job;
+use crate::runner::Runner;
+use crate::step::mix;
+
+impl Job {
+    /// Finds the prototypes of an epoch, at every granularity.
+    pub(crate) fn cluster(&mut self, at: Position) -> Result<Option<Clustered>, TrainError> {
+        let Some(contrast) = &mut self.contrast else { return Ok(None) };
+        let began = Instant::now();
+        let file = Scratch::new(&self.runner);
+        let (features, members) = tch::no_grad(|| contrast.features(&self.runner, &file))?;
+        let granularities = contrast.find(&self.runner, &features, &members, at.epoch)?;
+        let (samples, seconds) = (members.len() as u64, began.elapsed().as_secs_f64());
+        Ok(Some(Clustered { at, samples, granularities, seconds }))
+    }
+}
+
+impl Contrast {
+    /// Embeddings of all training samples by the key encoder, as evaluation sees them, batch by batch into a file; and
+    /// which sample each row is.
+    fn features(&self, runner: &Runner, file: &Scratch) -> Result<(Features, Vec<u32>), TrainError> {
+        let width = i64::try_from(self.asked.dim).unwrap_or(i64::MAX);
+        let mut writer = FeatureWriter::create(&file.0, width, 0)?;
+        let mut members = Vec::new();
+        let mut batches = runner.feed.eval("train")?;
+        while let Some(update) = batches.next_update(1)? {
+            for batch in &update.batches {
+                let (rows, _) = embed(runner, &self.key, first_view(batch)?, &self.paths()[1..], false)?;
+                writer.push(&rows[0])?;
+                members.extend_from_slice(&batch.indices);
+            }
+        }
+        Ok((writer.finish()?, members))
+    }
+
+    fn find(
+        &mut self,
+        runner: &Runner,
+        features: &Features,
+        members: &[u32],
+        epoch: u64,
+    ) -> Result<Vec<Granularity>, TrainError> {
+        let Some(asked) = &self.asked.prototypes else { return Ok(Vec::new()) };
+        let samples = runner.feed.labels("train")?.len();
+        let mut told = Vec::new();
+        self.prototypes.clear();
+        for (at, count) in (0..).zip(&asked.clusters) {
+            let clusters = i64::try_from(*count).unwrap_or(i64::MAX);
+            let start = plus_plus(features, clusters, mix(runner.plan.recipe.seed, epoch, at))?;
+            let options = KMeans { iterations: asked.iterations, spherical: true };
+            let found = kmeans(features, &start, options)?;
+            let numbers = Concentration { temperature: self.asked.temperature, ..Concentration::default() };
+            let clusters = usize::try_from(*count).unwrap_or(usize::MAX);
+            let density = concentrations(&found.assignment, &found.squared_distances, clusters, numbers)?;
+            let mut sizes = vec![0u64; clusters];
+            // a sample that could not be read is in no batch either
+            let mut assignment = vec![0; samples];
+            for (sample, cluster) in members.iter().zip(&found.assignment) {
+                assignment[*sample as usize] = *cluster;
+                sizes[*cluster as usize] += 1;
+            }
+            let ends =
+                |pick: fn(f32, f32) -> f32| density.iter().copied().reduce(pick).map_or(0.0, f64::from);
+            told.push(Granularity {
+                clusters: *count,
+                spread: found.inertia / members.len().max(1) as f64,
+                largest: sizes.into_iter().max().unwrap_or(0),
+                repaired: found.repaired,
+                concentration: [ends(f32::min), ends(f32::max)],
+            });
+            let device = runner.device;
+            self.prototypes.push(Prototypes {
+                centres: found.centres.f_to_device(device)?,
+                concentration: Tensor::f_from_slice(&density)?.f_to_device(device)?,
+                assignment,
+            });
+        }
+        Ok(told)
+    }
+}
+
+/// A file that is removed when nobody needs it any more.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(runner: &Runner) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Scratch(runner.cache.join(format!("features-{}-{number}.bin", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

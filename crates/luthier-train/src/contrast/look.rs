@@ -1,0 +1,66 @@
+//! What embeddings are worth while they are learned. Nothing of it is trained on.
+
+use std::time::Instant;
+
+use luthier_contrast::{Knn, alignment, knn_accuracy, normalize, spread, uniformity};
+use luthier_plan::{EmbeddingsEnd, Position};
+use tch::Tensor;
+
+use super::{embed, first_view};
+use crate::TrainError;
+use crate::job::Job;
+use crate::runner::Runner;
+
+/// Training samples whose views are looked at: memory grows with the square.
+const LOOKED_AT: usize = 1024;
+
+impl Job {
+    /// Looks at the query encoder's embeddings, as evaluation makes them.
+    pub(crate) fn embeddings(&self, at: Position) -> Result<Option<EmbeddingsEnd>, TrainError> {
+        let Some(contrast) = &self.contrast else { return Ok(None) };
+        let began = Instant::now();
+        tch::no_grad(|| {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            let mut batches = self.runner.feed.views(LOOKED_AT)?;
+            while let Some(update) = batches.next_update(1)? {
+                for batch in &update.batches {
+                    let look = |pictures: &Tensor| {
+                        embed(&self.runner, &self.runner.model, pictures, &contrast.paths()[..1], false)
+                            .map(|(mut rows, _)| rows.swap_remove(0))
+                    };
+                    one.push(look(first_view(batch)?)?);
+                    other.extend(batch.second.as_ref().map(look).transpose()?);
+                }
+            }
+            let (one, other) = (Tensor::f_cat(&one, 0)?, Tensor::f_cat(&other, 0)?);
+            let even_std = 1.0 / (contrast.asked.dim as f64).sqrt();
+            Ok(Some(EmbeddingsEnd {
+                at,
+                alignment: alignment(&one, &other)?,
+                uniformity: uniformity(&one)?,
+                std: spread(&one)? * even_std,
+                even_std,
+                knn: neighbours(&self.runner)?,
+                count: one.size()[0].unsigned_abs(),
+                seconds: began.elapsed().as_secs_f64(),
+            }))
+        })
+    }
+}
+
+/// Share of validation samples whose class their neighbours among the training samples say, by the features before the
+/// head.
+fn neighbours(runner: &Runner) -> Result<Option<f64>, TrainError> {
+    let classes = runner.plan.data.classes.len();
+    if classes < 2 || runner.plan.data.split("valid").is_none() {
+        return Ok(None);
+    }
+    let (bank, asked) = (runner.embed("train")?, runner.embed("valid")?);
+    let knn = Knn::default();
+    // of a small set, two hundred are no neighbours
+    let few = (bank.labels.size()[0] / 10).max(1);
+    let knn = Knn { k: knn.k.min(few), ..knn };
+    let (rows, queries) = (normalize(&bank.features)?, normalize(&asked.features)?);
+    let accuracy = knn_accuracy(&queries, &asked.labels, &rows, &bank.labels, classes as i64, knn)?;
+    Ok(Some(accuracy))
+}

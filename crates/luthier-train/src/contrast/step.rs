@@ -1,0 +1,109 @@
+//! One batch of an update: both encoders forward, the losses, backward, and the keys into the queue.
+
+use luthier_contrast::{
+    Contrast as Candidates, Drawn, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
+};
+use luthier_recipe::ContrastiveLoss;
+use tch::{Kind, Tensor};
+
+use super::{Contrast, counted, distinct, embed, first_view};
+use crate::TrainError;
+use crate::feed::Batch;
+use crate::job::Job;
+use crate::objective::Score;
+use crate::runner::Runner;
+
+/// What the encoders made of a batch.
+struct Seen {
+    /// Sum of each loss over the batch, in the objective's order; 0 for one that does not run
+    sums: Vec<Tensor>,
+    /// Right answers of each, and those among the first five
+    right: Vec<[u64; 2]>,
+    /// Embeddings of the query encoder before they were normalised
+    outputs: Tensor,
+    /// The keys, for the queue
+    keys: Tensor,
+}
+
+impl Contrast {
+    /// Both encoders over a batch. The queue is not changed: a backward pass still reads it.
+    fn see(&self, runner: &Runner, batch: &Batch, update: u64) -> Result<Seen, TrainError> {
+        let first = first_view(batch)?;
+        let second = batch.second.as_ref();
+        let second = second.ok_or_else(|| TrainError::State("a batch has one view of each sample".into()))?;
+        let runs = |loss| self.losses.contains(&loss);
+        let clusters = runs(ContrastiveLoss::ProtoNce);
+        let (queries, outputs) =
+            embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
+        // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
+        let keys =
+            tch::no_grad(|| embed(runner, &self.key, second, &[self.paths()[0]], true))?.0.swap_remove(0);
+        let rows = batch.labels.len();
+        let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
+        let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {
+            let found = info_nce(&queries[0], &keys, self.queue.keys(), self.asked.temperature)?;
+            (found.loss.f_mul_scalar(rows as f64)?, hits(&[found], rows)?)
+        } else {
+            none()?
+        }];
+        if let Some(asked) = &self.asked.prototypes {
+            losses.push(if clusters {
+                let negatives = usize::try_from(asked.negatives).unwrap_or(usize::MAX);
+                let (seed, all) = (runner.plan.recipe.seed, &self.prototypes);
+                let drawn: Vec<Drawn> = (0..)
+                    .zip(all)
+                    .map(|(at, own)| draw_negatives(own, &batch.indices, negatives, seed, update, at))
+                    .collect::<Result<_, _>>()?;
+                let pairs: Vec<(&Prototypes, &Drawn)> = all.iter().zip(&drawn).collect();
+                let (loss, found) = proto_nce(&queries[queries.len() - 1], &pairs)?;
+                (loss.f_mul_scalar(rows as f64)?, hits(&found, rows)?)
+            } else {
+                none()?
+            });
+        }
+        let (sums, right) = losses.into_iter().unzip();
+        Ok(Seen { sums, right, outputs, keys })
+    }
+}
+
+/// Right answers over all granularities, and those among the first five.
+fn hits(found: &[Candidates], rows: usize) -> Result<[u64; 2], TrainError> {
+    let mut hits = [0, 0];
+    for one in found {
+        for (sum, k) in hits.iter_mut().zip([1, 5]) {
+            *sum += counted(tch::no_grad(|| top_k(&one.logits, &one.labels, k))?, rows);
+        }
+    }
+    Ok(hits)
+}
+
+impl Job {
+    /// Forward and backward of one batch of a contrastive run: adds its share to the gradients, puts its keys into the
+    /// queue, returns its losses and right answers.
+    pub(crate) fn accumulate_contrast(
+        &mut self,
+        batch: &Batch,
+        denominators: &[f64],
+        number: u64,
+        part: u64,
+        last: bool,
+    ) -> Result<Vec<Score>, TrainError> {
+        let none = || TrainError::State("the run contrasts nothing".into());
+        let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, number)?;
+        let mut scores = Vec::with_capacity(seen.sums.len());
+        let own = self.runner.objective.denominators(batch);
+        for ((sum, denominator), [right, top5]) in seen.sums.iter().zip(own).zip(seen.right) {
+            let loss = sum.f_double_value(&[])?;
+            if !loss.is_finite() {
+                let error = self.bad_loss(batch, &seen.outputs, number, part)?;
+                self.fail(error)?;
+            }
+            scores.push(Score { loss, denominator, right, top5 });
+        }
+        self.backward(&self.runner.objective.minimised(&seen.sums, denominators)?, last)?;
+        if let Some(contrast) = &mut self.contrast {
+            tch::no_grad(|| contrast.queue.enqueue(&seen.keys))?;
+        }
+        Ok(scores)
+    }
+}
