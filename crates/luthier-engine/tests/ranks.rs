@@ -212,8 +212,12 @@ fn streams_and_heads_on_two_ranks_are_those_of_one_process() {
     };
     luthier_data::scenes::render(&at.join("few"), &few, &|_, _| {}).unwrap();
     fs::write(at.join("config.json"), VIT).unwrap();
-    for interleave in ["alternate", "sum"] {
-        let mut recipe = STREAMS.replace("epoch_ends", &format!("interleave = \"{interleave}\"\nepoch_ends"));
+    let gradnorm = "task_weighting = { type = \"gradnorm\" }\nmonitor = { gradient_cosine = true }\n";
+    let uncertainty = "task_weighting = { type = \"uncertainty\", lr = 0.1 }\n";
+    let ways = [("alternate", ""), ("sum", ""), ("alternate", gradnorm), ("sum", uncertainty)];
+    for (number, (interleave, more)) in ways.into_iter().enumerate() {
+        let mut recipe =
+            STREAMS.replace("epoch_ends", &format!("{more}interleave = \"{interleave}\"\nepoch_ends"));
         if interleave == "sum" {
             // the first stream's optimizer steps for both, and for all parameters
             let own = ["optim = { type = \"SGD\", lr = 1e-2", "clip_grad_norm", "train = [\"classifier"];
@@ -230,7 +234,7 @@ fn streams_and_heads_on_two_ranks_are_those_of_one_process() {
         let wide =
             recipe.replace("batch_size = 3", "batch_size = 6").replace("batch_size = 2", "batch_size = 4");
         fs::write(at.join("one.toml"), wide).unwrap();
-        let (one, two) = (at.join(format!("{interleave}-1")), at.join(format!("{interleave}-2")));
+        let (one, two) = (at.join(format!("{number}-1")), at.join(format!("{number}-2")));
         let out = |run: &Path| run.file_name().unwrap().to_string_lossy().into_owned();
         fine(at, &["train", "one.toml", "--out", &out(&one), "--threads", "1", "-q"]);
         let words = ["train", "two.toml", "--nproc-per-node", "2", "--out", &out(&two), "--threads", "1"];
@@ -244,7 +248,23 @@ fn streams_and_heads_on_two_ranks_are_those_of_one_process() {
         for (a, b) in steps.iter().zip(&other) {
             close(a, b, "loss");
             assert_eq!((&a["count"], &a["stream"]), (&b["count"], &b["stream"]));
+            // learned weights, and angles between gradients, are those of all ranks' samples
+            for (a, b) in a["tasks"].as_array().unwrap().iter().zip(b["tasks"].as_array().unwrap()) {
+                assert_eq!(a["weight"].is_number(), b["weight"].is_number());
+                if a["weight"].is_number() {
+                    close(a, b, "weight");
+                }
+            }
         }
+        let learned = steps.iter().filter(|step| step["tasks"][1]["weight"].is_number()).count();
+        assert_eq!(learned > 0, !more.is_empty());
+        let angles = |steps: &[Value]| -> Vec<f64> {
+            let all = steps.iter().filter_map(|step| step["gradient_cosine"].as_array()).flatten();
+            all.filter_map(|pair| pair[2].as_f64()).collect()
+        };
+        let (a, b) = (angles(&steps), angles(&other));
+        assert_eq!((a.len() >= 9, a.len()), (more == gradnorm, b.len()));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-3), "{a:?} {b:?}");
         let off = weights(&one).iter().zip(&weights(&two)).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
         assert!(off <= 1e-5, "{interleave}: {off}");
     }
