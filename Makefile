@@ -36,9 +36,10 @@ test: setup weights ## every test that needs no Python package
 	@echo "compiling and testing; the first time takes some minutes" >&2
 	@cargo test --workspace --quiet
 
-# the unoptimised build, which `make test` has made already: libtorch does the work in either
+# the unoptimised programs, as `make test` has built them: libtorch does the work in either, and the features that tests ask
+# for would make another build of everything
 interop: setup weights $(VENV)/ready ## files and numbers against torchvision, transformers and tensorboard
-	@cargo build --quiet -p luthier -p luthier-engine
+	@cargo test --workspace --no-run --quiet
 	@LUTHIER=$(abspath target/debug/luthier) $(VENV)/bin/python -m unittest discover -s tests/interop -v
 
 fixtures: $(VENV)/ready ## remake every fixture from the Python package that defines it
