@@ -11,6 +11,8 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: ## find or install libtorch, once per user
+	@command -v python3 > /dev/null || { echo "error: no Python 3 found; \`apt-get install python3 python3-pip\` (or your system's equivalent), then run this again" >&2; exit 1; }
+	@command -v cargo > /dev/null || { echo "error: no Rust found; install rustup's stable toolchain, then run this again" >&2; exit 1; }
 	@python3 scripts/libtorch.py > /dev/null
 
 build: setup ## both programs, optimised, in target/release
