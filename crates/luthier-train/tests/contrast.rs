@@ -6,9 +6,10 @@ mod common;
 
 use std::sync::atomic::AtomicBool;
 
-use common::{Ear, alone, data, timeless};
-use luthier_plan::{Event, Listener, Plan, StepEnd};
-use luthier_train::{Checkpoint, Job, Runner, Session, TrainError, checkpoint, prepare};
+use common::story::Run;
+use common::{alone, data, timeless};
+use luthier_plan::{Event, Plan, StepEnd};
+use luthier_train::{Job, Runner, Session, TrainError, checkpoint, prepare};
 use luthier_weights::Weights;
 use miette::Diagnostic;
 use tempfile::TempDir;
@@ -59,6 +60,18 @@ fn plan(sets: &[&str]) -> Plan {
     prepare(&recipe(sets).unwrap(), data(), "cpu").unwrap().plan
 }
 
+fn go(sets: &[&str], from: Option<Run>, stop_after: Option<u64>) -> Run {
+    Run::go(&recipe(sets).unwrap(), from, stop_after)
+}
+
+/// Every tensor of the last checkpoint.
+fn tensors(run: &Run) -> Vec<Weights> {
+    let files = ["model", "optimizer", "contrast"];
+    let read =
+        |file: &str| luthier_weights::read(&run.last().path.join(format!("{file}.safetensors"))).unwrap();
+    files.map(read).into_iter().map(|weights| Weights { origin: String::new(), ..weights }).collect()
+}
+
 /// What stands in the way of a plan.
 fn refused(sets: &[&str]) -> String {
     match prepare(&recipe(sets).unwrap(), data(), "cpu") {
@@ -70,55 +83,9 @@ fn refused(sets: &[&str]) -> String {
     }
 }
 
-struct Run {
-    folder: TempDir,
-    heard: Vec<Event>,
-}
-
-impl Run {
-    fn go(sets: &[&str], from: Option<Run>, stop_after: Option<u64>) -> Run {
-        let _alone = alone();
-        let ear = Ear { stop_after, ..Ear::default() };
-        let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
-        let stop = AtomicBool::new(false);
-        let prepared = prepare(&recipe(sets).unwrap(), data(), "cpu").unwrap();
-        let job = Job::new(Runner::new(prepared.plan, prepared.model).unwrap()).unwrap();
-        let last = from.as_ref().map(Run::last);
-        let folder = from.map_or_else(|| TempDir::new().unwrap(), |run| run.folder);
-        let session = Session::new(job, folder.path(), &mut listeners, &stop).unwrap();
-        let session = match &last {
-            Some(last) => session.resume(last).unwrap(),
-            None => session,
-        };
-        session.run().unwrap();
-        let heard = ear.heard.lock().unwrap().clone();
-        Run { folder, heard }
-    }
-
-    fn last(&self) -> Checkpoint {
-        checkpoint::newest(self.folder.path()).unwrap().0
-    }
-
-    /// Every tensor of the last checkpoint.
-    fn tensors(&self) -> Vec<Weights> {
-        let files = ["model", "optimizer", "contrast"];
-        let read = |file: &str| {
-            luthier_weights::read(&self.last().path.join(format!("{file}.safetensors"))).unwrap()
-        };
-        files.map(read).into_iter().map(|weights| Weights { origin: String::new(), ..weights }).collect()
-    }
-
-    fn steps(&self) -> Vec<&StepEnd> {
-        fn step(event: &Event) -> Option<&StepEnd> {
-            if let Event::StepEnd(step) = event { Some(step) } else { None }
-        }
-        self.heard.iter().filter_map(step).collect()
-    }
-}
-
 #[test]
 fn losses_start_where_theory_says_and_prototypes_begin_after_the_warm_up() {
-    let run = Run::go(&[], None, None);
+    let run = go(&[], None, None);
     let steps = run.steps();
     assert_eq!(steps.len(), 12);
     let names = |step: &StepEnd| step.tasks.iter().map(|task| task.head.clone()).collect::<Vec<_>>();
@@ -181,7 +148,7 @@ fn labels_decide_nothing_but_what_the_neighbours_are_worth() {
 
 #[test]
 fn a_run_that_was_stopped_anywhere_and_resumed_is_the_same_to_the_last_bit() {
-    let whole = Run::go(&[], None, None);
+    let whole = go(&[], None, None);
     let told = |events: &[Event]| -> Vec<Event> {
         events
             .iter()
@@ -191,11 +158,11 @@ fn a_run_that_was_stopped_anywhere_and_resumed_is_the_same_to_the_last_bit() {
     };
     // in the warm-up, at its end, in the first epoch with prototypes, at its end, in the last one
     for at in [2, 4, 6, 8, 11] {
-        let first = Run::go(&[], None, Some(at));
+        let first = go(&[], None, Some(at));
         let mut heard = first.heard.clone();
-        let second = Run::go(&[], Some(first), None);
+        let second = go(&[], Some(first), None);
         heard.extend(second.heard.clone());
-        let same = second.tensors() == whole.tensors();
+        let same = tensors(&second) == tensors(&whole);
         assert!(same, "stopped after update {at}: the tensors differ");
         let steps = |events: &[Event]| -> Vec<Event> {
             told(events)
@@ -236,7 +203,7 @@ fn a_contrastive_run_has_no_answers() {
 
 #[test]
 fn fine_tuning_starts_from_the_encoder_that_was_pretrained() {
-    let run = Run::go(&["train.epochs=1", "contrastive.prototypes.warmup_epochs=0"], None, None);
+    let run = go(&["train.epochs=1", "contrastive.prototypes.warmup_epochs=0"], None, None);
     let _alone = alone();
     let plan = plan(&["train.epochs=1", "contrastive.prototypes.warmup_epochs=0"]);
     let runner = Runner::with_weights(plan, &run.last().best(), tch::Device::Cpu).unwrap();
@@ -269,7 +236,7 @@ fn a_stage_moves_what_it_trains_and_goes_through_the_heads_it_names() {
                   {name=\"two\",epochs=1,loss=[\"info_nce\"],heads=[\"a\"],train=[\"fc.a.*\"]},\
                   {name=\"three\",epochs=1,loss=[\"info_nce\",\"proto_nce\"],freeze=[\"fc.a.*\"]}]";
     let sets = ["contrastive.heads=[\"a\",\"b\"]", stages];
-    let whole = Run::go(&sets, None, None);
+    let whole = go(&sets, None, None);
     let began: Vec<(String, u64)> = whole
         .heard
         .iter()
@@ -292,7 +259,7 @@ fn a_stage_moves_what_it_trains_and_goes_through_the_heads_it_names() {
     assert!(!rests(1, "fc.a.weight") && rests(1, "fc.b.weight") && rests(1, "conv1.weight"));
     assert!(rests(2, "fc.a.weight") && !rests(2, "fc.b.weight") && !rests(2, "conv1.weight"));
     // what rested did not move: the state after each stage
-    let after = |update: u64| Run::go(&sets, None, Some(update)).last().raw();
+    let after = |update: u64| go(&sets, None, Some(update)).last().raw();
     let (one, two, three) = (after(4), after(8), whole.last().raw());
     let same = |a: &Weights, b: &Weights, name: &str| a.tensors[name] == b.tensors[name];
     assert!(same(&one, &two, "conv1.weight") && !same(&one, &two, "fc.a.weight"));
@@ -301,8 +268,8 @@ fn a_stage_moves_what_it_trains_and_goes_through_the_heads_it_names() {
     assert!(!same(&two, &three, "conv1.weight"));
     // killed in each stage, and resumed
     for at in [3, 5, 10] {
-        let again = Run::go(&sets, Some(Run::go(&sets, None, Some(at))), None);
-        assert!(again.tensors() == whole.tensors(), "stopped after update {at}");
+        let again = go(&sets, Some(go(&sets, None, Some(at))), None);
+        assert!(tensors(&again) == tensors(&whole), "stopped after update {at}");
     }
 }
 

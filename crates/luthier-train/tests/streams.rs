@@ -6,9 +6,10 @@ mod common;
 
 use std::sync::atomic::AtomicBool;
 
-use common::{Ear, alone, data};
-use luthier_plan::{EvalEnd, Event, Listener, Plan, StepEnd, streams};
-use luthier_train::{Checkpoint, Job, Runner, Session, TrainError, checkpoint, prepare};
+use common::story::Run;
+use common::{alone, data};
+use luthier_plan::{EvalEnd, Event, Plan, streams};
+use luthier_train::{Job, Runner, Session, TrainError, prepare};
 use luthier_weights::Weights;
 use miette::Diagnostic;
 use tempfile::TempDir;
@@ -81,47 +82,6 @@ fn refused(sets: &[&str]) -> String {
                 format!("{key}: {error} | {}", error.help().map(|help| help.to_string()).unwrap_or_default())
             }
         },
-    }
-}
-
-struct Run {
-    folder: TempDir,
-    heard: Vec<Event>,
-}
-
-impl Run {
-    fn go(recipe: &luthier_recipe::Recipe, from: Option<Run>, stop_after: Option<u64>) -> Run {
-        let _alone = alone();
-        let ear = Ear { stop_after, ..Ear::default() };
-        let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
-        let stop = AtomicBool::new(false);
-        let prepared = prepare(recipe, data(), "cpu").unwrap();
-        let job = Job::new(Runner::new(prepared.plan, prepared.model).unwrap()).unwrap();
-        let last = from.as_ref().map(Run::last);
-        let folder = from.map_or_else(|| TempDir::new().unwrap(), |run| run.folder);
-        let session = Session::new(job, folder.path(), &mut listeners, &stop).unwrap();
-        let session = match &last {
-            Some(last) => session.resume(last).unwrap(),
-            None => session,
-        };
-        session.run().unwrap();
-        let heard = ear.heard.lock().unwrap().clone();
-        Run { folder, heard }
-    }
-
-    fn last(&self) -> Checkpoint {
-        checkpoint::newest(self.folder.path()).unwrap().0
-    }
-
-    fn weights(&self) -> Weights {
-        self.last().raw()
-    }
-
-    fn steps(&self) -> Vec<&StepEnd> {
-        fn step(event: &Event) -> Option<&StepEnd> {
-            if let Event::StepEnd(step) = event { Some(step) } else { None }
-        }
-        self.heard.iter().filter_map(step).collect()
     }
 }
 

@@ -6,15 +6,14 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
-use common::{Ear, alone, data};
-use luthier_plan::{Event, Listener, Plan, StepEnd};
+use common::story::{Run, job};
+use common::{alone, data};
+use luthier_plan::{Plan, StepEnd};
 use luthier_recipe::Rule;
-use luthier_train::{Checkpoint, Job, Runner, Session, Weighting, checkpoint, prepare};
+use luthier_train::{Weighting, prepare};
 use miette::Diagnostic;
 use tch::Kind;
-use tempfile::TempDir;
 
 /// Three heads on the 25 scenes.
 fn recipe(sets: &[&str]) -> luthier_recipe::Recipe {
@@ -52,46 +51,6 @@ const GRADNORM: &str = "train.task_weighting={ type = \"gradnorm\" }";
 
 fn plan(sets: &[&str]) -> Plan {
     prepare(&recipe(sets), data(), "cpu").unwrap().plan
-}
-
-fn job(recipe: &luthier_recipe::Recipe) -> Job {
-    let prepared = prepare(recipe, data(), "cpu").unwrap();
-    Job::new(Runner::new(prepared.plan, prepared.model).unwrap()).unwrap()
-}
-
-struct Run {
-    folder: TempDir,
-    heard: Vec<Event>,
-}
-
-impl Run {
-    fn go(recipe: &luthier_recipe::Recipe, from: Option<Run>, stop_after: Option<u64>) -> Run {
-        let _alone = alone();
-        let ear = Ear { stop_after, ..Ear::default() };
-        let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(ear.clone())];
-        let stop = AtomicBool::new(false);
-        let last = from.as_ref().map(Run::last);
-        let folder = from.map_or_else(|| TempDir::new().unwrap(), |run| run.folder);
-        let session = Session::new(job(recipe), folder.path(), &mut listeners, &stop).unwrap();
-        let session = match &last {
-            Some(last) => session.resume(last).unwrap(),
-            None => session,
-        };
-        session.run().unwrap();
-        let heard = ear.heard.lock().unwrap().clone();
-        Run { folder, heard }
-    }
-
-    fn last(&self) -> Checkpoint {
-        checkpoint::newest(self.folder.path()).unwrap().0
-    }
-
-    fn steps(&self) -> Vec<&StepEnd> {
-        fn step(event: &Event) -> Option<&StepEnd> {
-            if let Event::StepEnd(step) = event { Some(step) } else { None }
-        }
-        self.heard.iter().filter_map(step).collect()
-    }
 }
 
 fn weights(step: &StepEnd) -> Vec<f64> {
