@@ -260,6 +260,11 @@ fn the_recipes_that_come_with_the_program_hear_nothing_worse_than_info() {
                 );
                 continue;
             }
+            if path.ends_with("ants-bees-falls.toml") {
+                // shipped to show the cause of its fall, and only that
+                assert!(wrong.len() == 1 && wrong[0].starts_with("NRM002"), "{wrong:?}");
+                continue;
+            }
             assert_eq!(wrong, Vec::<String>::new(), "{}", path.display());
         }
     }
