@@ -40,6 +40,13 @@ def share(part, whole):
     return f"{part:3}/{whole:<3} {100 * part / whole:4.0f} %" if whole else "      -     "
 
 
+def spread(shares):
+    if not shares:
+        return "      -     "
+    tenths = statistics.quantiles(shares, n=10) if len(shares) > 1 else shares * 9
+    return f"{100 * statistics.median(shares):.1f} %, nine tenths of {len(shares)} runs below {100 * tenths[-1]:.1f} %"
+
+
 def tables(measured, given, version):
     faults = [told for told in measured if told["kind"] == "fault"]
     well = [told for told in measured if told["kind"] == "healthy"]
@@ -66,6 +73,8 @@ def tables(measured, given, version):
         f"recipes that gave no run                {sum(told['kind'] == 'refused' for told in measured)}: {', '.join(sorted({t['id'] for t in measured if t['kind'] == 'refused'})) or 'none'}",
         f"healthy recipes dropped, target missed  {sum(told['kind'] == 'dropped' for told in measured)}",
         f"faults that did no harm, moved          {len(moved)}: {', '.join(moved) or 'none'}",
+        "",
+        f"monitors, share of the updates' time    {spread([t['overhead'] for t in measured if t.get('overhead') is not None])}",
         "",
         f"{'doctor':22} {'detected':14} {'right':14} {'top two':14} false alarms",
     ]

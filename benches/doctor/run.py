@@ -22,7 +22,7 @@ import healthy
 import judge
 import report
 from recipe import value
-from work import Work
+from work import Work, overhead
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 11
@@ -62,6 +62,7 @@ def one(work, case, kind, seed, train_only):
     told = {key: case.get(key) for key in ("id", "categories", "metric", "least", "fix", "seen", "warned")}
     told |= {"kind": kind, "seed": seed, "figure": trained["figure"], "reached": reached(trained, case)}
     told |= {"run": str(trained["run"]), "train_seconds": trained["seconds"], "train_error": trained["error"] if trained["code"] else ""}
+    told["overhead"] = overhead(trained["run"])
     if trained["outcome"] is None:
         # no run: a recipe that is refused, or a fault of the program, is no symptom of anything
         told["kind"] = "refused"

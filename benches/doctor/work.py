@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -80,6 +81,22 @@ def lines(path):
         except ValueError:
             pass
     return made
+
+
+def overhead(run):
+    """What the monitors took of a run's updates, as a share of the rest; None where a run is too short to tell.
+
+    The median update that was looked at and the one after it, in which the look is written down, less twice the median of
+    the others, times the looks."""
+    looked = {point["update"] for point in lines(run / "monitor.jsonl")}
+    steps = {e["update"]: e["seconds"] - e["data_seconds"] for e in lines(run / "timing.jsonl") if e.get("event") == "step" and not e.get("stream")}
+    steps.pop(1, None)  # the first update compiles kernels
+    plain = [seconds for update, seconds in steps.items() if not looked & {update, update - 1}]
+    looks = [steps[update] + steps[update + 1] for update in looked if update in steps and update + 1 in steps]
+    if len(plain) < 20 or len(looks) < 3:
+        return None
+    usual = statistics.median(plain)
+    return len(looks) * (statistics.median(looks) - 2 * usual) / (usual * len(steps))
 
 
 def figure(run, metric):
