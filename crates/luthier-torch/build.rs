@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "src/shim.cpp",
     "src/fused.cpp",
     "src/packed.cpp",
     "src/dropout.cpp",
     "src/nearest.cpp",
+    "src/norms.cpp",
     "src/ranks.cpp",
 ];
 

@@ -6,6 +6,7 @@
 //! - [`dropout`]: a mask that all threads draw;
 //! - [`fused_sgd`], [`fused_adam`], [`fused_lamb`], [`fused_lars`], [`norm`], [`scale`], [`lerp`]: libtorch's kernels over
 //!   lists of tensors;
+//! - [`norms`], [`Kept`]: norms of every tensor and of its change, in one pass over memory;
 //! - [`PackedLinear`]: frozen weights in the order in which oneDNN reads them;
 //! - [`FlatBuffer`]: all parameters of an optimizer group in one contiguous tensor;
 //! - [`nearest`], [`cluster_sums`]: what k-means does besides products;
@@ -33,6 +34,8 @@ mod layerwise;
 mod layout;
 #[expect(unsafe_code, reason = "as `ffi`, for slices")]
 mod nearest;
+#[expect(unsafe_code, reason = "as `fused`")]
+mod norms;
 #[expect(unsafe_code, reason = "as `ffi`, for linear layers")]
 mod packed;
 #[expect(unsafe_code, reason = "as `ffi`, for process groups")]
@@ -51,6 +54,7 @@ pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
 pub use nearest::{Moved, Nearest, cluster_sums, nearest};
+pub use norms::{Kept, norms};
 pub use packed::{PackedLinear, Then};
 pub use ranks::{Group, NormState, NormsOver, Reducer, Store, Traffic, norm_group, norms_over};
 pub use seed::{Draws, manual_seed};

@@ -1,8 +1,8 @@
 //! A flat buffer changes where parameters and gradients lie, and nothing else.
 
 use luthier_torch::{
-    FlatBuffer, MemoryFormat, SgdStep, autocast, channels_last, fused_sgd, grad, norm, scale, set_data,
-    set_grad,
+    FlatBuffer, Kept, MemoryFormat, SgdStep, autocast, channels_last, fused_sgd, grad, norm, norms, scale,
+    set_data, set_grad,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -156,4 +156,44 @@ fn channels_last_moves_memory_only() {
     assert_eq!(channels_last(&y).unwrap().data_ptr(), y.data_ptr(), "what lies so already is not copied");
     let row = numbers(&[2, 3], 5.0);
     assert_eq!(channels_last(&row).unwrap().data_ptr(), row.data_ptr());
+}
+
+#[test]
+fn norms_of_a_look_are_those_of_each_tensor() {
+    // one tensor is long enough for several threads, and none is a whole number of blocks
+    let shapes: [&[i64]; 4] = [&[5, 3, 3, 3], &[7], &[301, 517], &[1]];
+    let params: Vec<Tensor> =
+        shapes.iter().map(|shape| (numbers(shape, 1.0) * 0.3).set_requires_grad(true)).collect();
+    let close = |found: &[f64], wanted: &[Tensor]| {
+        for (found, wanted) in found.iter().zip(wanted) {
+            let wanted = wanted.to_kind(Kind::Double).norm().double_value(&[]);
+            assert!((found - wanted).abs() <= 1e-6 * wanted, "{found}, not {wanted}");
+        }
+        assert_eq!(found.len(), wanted.len());
+    };
+    for format in [MemoryFormat::Contiguous, MemoryFormat::ChannelsLast] {
+        let buffer = FlatBuffer::new(&params, format).unwrap();
+        let before: Vec<Tensor> = params.iter().map(|param| param.detach().copy()).collect();
+        let kept = Kept::of(&buffer).unwrap();
+        close(kept.norms(), &before);
+        assert_eq!(kept.changes(&buffer).unwrap(), [0.0; 4]);
+        tch::no_grad(|| {
+            for (index, param) in params.iter().enumerate() {
+                let _ = param.shallow_clone().g_add_(&(numbers(shapes[index], 7.0) * 1e-3));
+            }
+        });
+        let changed: Vec<Tensor> =
+            params.iter().zip(&before).map(|(now, then)| now.detach() - then).collect();
+        close(&kept.changes(&buffer).unwrap(), &changed);
+        close(&norms(&changed).unwrap(), &changed);
+        // strides and other kinds are libtorch's to read
+        let odd = [numbers(&[9, 4], 2.0).slice(1, 0, 4, 2), numbers(&[3], 2.0).to_kind(Kind::Double)];
+        close(&norms(&odd).unwrap(), &odd);
+        let nan = Tensor::from_slice(&[1.0f32, f32::NAN, 2.0]);
+        assert!(norms(&[nan]).unwrap()[0].is_nan());
+    }
+    let other =
+        FlatBuffer::new(&[numbers(&[40], 1.0).set_requires_grad(true)], MemoryFormat::Contiguous).unwrap();
+    let kept = Kept::of(&other).unwrap();
+    assert!(kept.changes(&FlatBuffer::new(&params, MemoryFormat::Contiguous).unwrap()).is_err());
 }

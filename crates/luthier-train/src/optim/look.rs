@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use luthier_plan::{TensorPlan, TensorPoint};
-use luthier_torch::FlatBuffer;
+use luthier_torch::{Kept, norms};
 use tch::{Device, Kind, Tensor};
 
 use super::{Optimizer, all_finite};
@@ -12,21 +12,15 @@ use crate::TrainError;
 /// What an update will be held against.
 pub(crate) struct Begun {
     /// Values of each group
-    before: Vec<Tensor>,
-    norms: Vec<f64>,
+    before: Vec<Kept>,
     grads: Vec<f64>,
 }
 
 impl Optimizer {
     /// To be called when the gradients are there, and neither clipped nor used.
     pub(crate) fn begin_look(&self) -> Result<Begun, TrainError> {
-        let groups = || self.groups.iter().map(|group| &group.flat);
-        let before = groups().map(|flat| Ok(flat.data().f_detach_copy()?)).collect::<Result<_, TrainError>>();
-        Ok(Begun {
-            norms: norms(groups().map(|flat| (flat, flat.data())))?,
-            grads: self.grad_norms()?,
-            before: before?,
-        })
+        let kept = self.groups.iter().map(|group| Ok(Kept::of(&group.flat)?));
+        Ok(Begun { before: kept.collect::<Result<_, TrainError>>()?, grads: self.grad_norms()? })
     }
 
     /// To be called after the update, while its gradients are there; in the order of `plans`.
@@ -35,19 +29,19 @@ impl Optimizer {
         begun: Begun,
         plans: &[TensorPlan],
     ) -> Result<Vec<TensorPoint>, TrainError> {
+        let mut changes = Vec::with_capacity(begun.grads.len());
         for (before, group) in begun.before.iter().zip(&self.groups) {
-            let _ = before.shallow_clone().f_sub_(group.flat.data())?;
+            changes.extend(before.changes(&group.flat)?);
         }
-        let flats = self.groups.iter().map(|group| &group.flat);
-        let changes = norms(flats.zip(&begun.before))?;
         let names = self.groups.iter().flat_map(|group| &group.names);
-        let numbers = begun.norms.into_iter().zip(begun.grads).zip(changes);
+        let norms = begun.before.iter().flat_map(Kept::norms);
+        let numbers = norms.zip(begun.grads).zip(changes);
         let trust = self.trust_ratios()?;
         let mut found: HashMap<&str, TensorPoint> = names
             .zip(numbers)
             .map(|(name, ((norm, grad), update))| {
                 let trust = trust.get(name.as_str()).copied();
-                (name.as_str(), TensorPoint { name: name.clone(), norm, grad, update, trust })
+                (name.as_str(), TensorPoint { name: name.clone(), norm: *norm, grad, update, trust })
             })
             .collect();
         Ok(plans.iter().filter_map(|plan| found.remove(plan.name.as_str())).collect())
@@ -72,16 +66,14 @@ impl Optimizer {
 
     /// Norm of every parameter's gradient; 0 where there is none.
     fn grad_norms(&self) -> Result<Vec<f64>, TrainError> {
-        let mut found = Vec::new();
+        let mut all = Vec::new();
         for group in &self.groups {
-            for grad in group.flat.grads()? {
-                found.push(match grad {
-                    Some(grad) => grad.f_norm()?,
-                    None => Tensor::f_zeros([], (Kind::Float, group.flat.data().device()))?,
-                });
-            }
+            let grads = group.flat.grads()?;
+            let there: Vec<Tensor> = grads.iter().flatten().map(Tensor::shallow_clone).collect();
+            let mut found = norms(&there)?.into_iter();
+            all.extend(grads.iter().map(|grad| grad.as_ref().and_then(|_| found.next()).unwrap_or(0.0)));
         }
-        together(&found)
+        Ok(all)
     }
 
     /// Names of the parameters that have no gradient, in the order of `plans`.
@@ -122,17 +114,6 @@ impl Optimizer {
         }
         Ok(true)
     }
-}
-
-/// L2 norm of every parameter's share of tensors that are laid out as their buffers. They come from the device together.
-fn norms<'a>(flats: impl Iterator<Item = (&'a FlatBuffer, &'a Tensor)>) -> Result<Vec<f64>, TrainError> {
-    let mut found = Vec::new();
-    for (flat, values) in flats {
-        for slot in flat.slots() {
-            found.push(values.f_narrow(0, slot.offset, slot.len())?.f_norm()?);
-        }
-    }
-    together(&found)
 }
 
 /// Numbers, from the device at once.
