@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Command::Doctor(args) => commands::doctor::run(args, device.as_deref(), voice),
             Command::Eval(args) => commands::eval::run(args, device.as_deref(), voice),
             Command::Predict(args) => commands::predict::run(args, device.as_deref(), voice),
+            Command::Optimizer(args) => commands::optimizer::run(args, device.as_deref(), voice),
             Command::Export(args) => commands::export::run(args, device.as_deref(), voice),
             Command::Compare(args) => commands::compare::run(args, device.as_deref(), voice),
             _ => Err(Failure::call(Sentence {

@@ -37,7 +37,7 @@ pub fn open(
 }
 
 /// The folder that data paths start from: where the recipe was, or, on another machine, here.
-fn base(plan: &Plan) -> String {
+pub fn base(plan: &Plan) -> String {
     if Path::new(&plan.base).is_dir() { plan.base.clone() } else { ".".into() }
 }
 

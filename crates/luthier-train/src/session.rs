@@ -1,7 +1,10 @@
 //! The loop. It owns no policy and prints nothing: what happens was planned, and is told to listeners.
 
 mod looks;
+mod opened;
 mod saving;
+
+pub use opened::OpenedOptimizer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

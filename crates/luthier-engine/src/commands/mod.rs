@@ -7,6 +7,7 @@ mod doctor_probe;
 pub mod eval;
 mod eval_probe;
 pub mod export;
+pub mod optimizer;
 pub mod predict;
 mod rows;
 mod texts;

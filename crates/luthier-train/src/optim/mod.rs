@@ -2,7 +2,10 @@
 //! parameters of a group and each kind of state lie in one flat buffer.
 
 mod look;
+mod opened;
 mod rmsprop;
+
+pub use opened::{Memorised, Remembered};
 
 use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{GroupPlan, TensorPlan};

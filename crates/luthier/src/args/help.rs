@@ -17,7 +17,7 @@ A first run:
 /// The commands by what they are for. Every command is in here once: a test looks.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Recipes", &["new", "check", "doctor", "render", "explain", "schema"]),
-    ("Runs", &["train", "eval", "predict", "export"]),
+    ("Runs", &["train", "eval", "predict", "optimizer", "export"]),
     ("Results", &["runs", "compare"]),
     ("Data", &["data"]),
 ];
@@ -54,7 +54,7 @@ fn grouped(command: &clap::Command) -> String {
                 .find_subcommand(name)
                 .and_then(clap::Command::get_about)
                 .map(|about| about.to_string());
-            let _ = writeln!(text, "  {CYAN}{name:<9}{CYAN:#} {}", about.unwrap_or_default());
+            let _ = writeln!(text, "  {CYAN}{name:<10}{CYAN:#} {}", about.unwrap_or_default());
         }
         text.push('\n');
     }

@@ -5,12 +5,14 @@ mod data;
 mod doctor;
 mod help;
 mod misuse;
+mod optimizer;
 mod recipe;
 mod run;
 
 pub use common::*;
 pub use data::*;
 pub use doctor::*;
+pub use optimizer::*;
 pub use recipe::*;
 pub use run::*;
 
@@ -51,6 +53,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Say why a recipe or a run does not converge, and prove it
     Doctor(DoctorArgs),
+    /// Open a run's optimizer at any update: rates, groups, and what it remembers of every tensor
+    Optimizer(OptimizerArgs),
     /// Write a run's weights for other tools
     Export(ExportArgs),
     /// List runs
@@ -74,6 +78,7 @@ impl Command {
             | Command::Train(_)
             | Command::Eval(_)
             | Command::Predict(_)
+            | Command::Optimizer(_)
             | Command::Export(_) => true,
             Command::Doctor(doctor) => !doctor.is_script() && !doctor.is_logs(),
             Command::Compare(compare) => compare.train.is_some(),

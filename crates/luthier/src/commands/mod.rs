@@ -33,6 +33,7 @@ pub fn run(cli: &Cli, voice: &Voice) -> Result<(), Failure> {
         | Command::Train(_)
         | Command::Eval(_)
         | Command::Predict(_)
+        | Command::Optimizer(_)
         | Command::Export(_) => Err(Failure::misuse("this command is `luthier-engine`'s", "")),
     }
 }

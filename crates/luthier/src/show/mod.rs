@@ -13,7 +13,7 @@ mod streams;
 mod table;
 mod texts;
 mod verdict;
-mod words;
+pub mod words;
 
 pub use runs::{comparison_text, runs_text};
 pub use scan::scan_text;
