@@ -40,6 +40,10 @@ def share(part, whole):
     return f"{part:3}/{whole:<3} {100 * part / whole:4.0f} %" if whole else "      -     "
 
 
+def figures(rows):
+    return ["none" if told["figure"] is None else f"{told['figure']:.3f}" for told in rows]
+
+
 def spread(shares):
     if not shares:
         return "      -     "
@@ -65,7 +69,11 @@ def tables(measured, given, version):
         out.append(family_line(family, rows))
     strict = [told for told in well if not told["warned"]]
     masked = [told for told in well if told["warned"]]
-    moved = sorted({told["id"] for told in well if told.get("moved")})
+    moved = {told["id"]: [] for told in well if told.get("moved")}
+    for told in measured:
+        if told["id"] in moved:
+            moved[told["id"]].append(told)
+    moved = [f"{name} ({' '.join(figures(told))} of {told[0]['least']})" for name, told in sorted(moved.items())]
     out += [
         "",
         f"false alarms on healthy runs            {share(sum(bool(alarm(t)) for t in strict), len(strict))}",

@@ -191,4 +191,5 @@ def main():
             cases[name](Path(work))
 
 
-main()
+if __name__ == "__main__":
+    main()
