@@ -1,8 +1,9 @@
-"""MoCo v2 on a folder of pictures in PyTorch: in fp32 as it is usually written, or tuned as well as PyTorch allows on a CPU.
+"""MoCo v2 on a folder of pictures in PyTorch: in fp32 as it is usually written, or tuned as well as PyTorch
+allows on a CPU, in either precision.
 
-    python moco_torch.py written|best FOLDER ARCH SIZE KERNEL BATCH EPOCHS THREADS
+    python moco_torch.py written|fp32|bf16 FOLDER ARCH SIZE KERNEL BATCH THREADS
 
-Prints one JSON line a step: seconds since the step before ended, data loading included.
+Prints one JSON line a step, until it is ended: seconds since the step before ended, data loading included.
 """
 
 import contextlib
@@ -20,8 +21,8 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 variant, folder, arch = sys.argv[1:4]
-size, kernel, batch, epochs, threads = map(int, sys.argv[4:9])
-best = variant == "best"
+size, kernel, batch, threads = map(int, sys.argv[4:8])
+best = variant != "written"
 torch.set_num_threads(threads)
 torch.manual_seed(42)
 
@@ -65,12 +66,12 @@ def follow():
 
 query.train(), key.train()
 last = time.perf_counter()
-for epoch in range(epochs):
+while True:
     for (first, second), _ in loader:
         if best:
             first = first.contiguous(memory_format=torch.channels_last)
             second = second.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16) if best else contextlib.nullcontext():
+        with torch.autocast("cpu", torch.bfloat16) if variant == "bf16" else contextlib.nullcontext():
             q = query(first)
             with torch.no_grad():
                 follow()
