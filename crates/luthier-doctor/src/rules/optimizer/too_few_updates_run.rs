@@ -10,7 +10,8 @@
 //! ## How it is measured
 //! The loss of the last third of the updates falls, by more than three standard errors of its own blocks, at 40 % or
 //! more of the pace of the whole run, and the learning rate at the end is not gone. It is a warning where the loss is
-//! still above 60 % of its start, otherwise information: a single pass over a large corpus always ends so.
+//! still above 60 % of its start, or where a regression's R² on the validation split is not above 0, so that the targets'
+//! mean is the better answer; otherwise information: a single pass over a large corpus always ends so.
 //!
 //! ## Example
 //! ```toml
@@ -20,7 +21,7 @@
 //! ```
 //!
 //! ## Fix
-//! More epochs, or a smaller batch.
+//! More epochs, or a smaller batch; ten times the rate where a whole run has not reached the targets' mean.
 //!
 //! ## When it is wrong
 //! When the run was meant to be short.
@@ -63,8 +64,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     }
     let (start, end) = (history::start(&losses), history::end(&losses));
     let epochs = facts.plan.map_or(1, |plan| plan.length.epochs);
-    let severity = if end > 0.6 * start && epochs > 1 { Severity::Warning } else { Severity::Info };
-    let finding = rule
+    let below = history::valid(&run.metrics).last().and_then(|eval| eval.r2).filter(|r2| *r2 <= 0.0);
+    let little = end > 0.6 * start || below.is_some();
+    let severity = if little && epochs > 1 { Severity::Warning } else { Severity::Info };
+    let mut finding = rule
         .finding()
         .at("train.epochs")
         .weigh(severity, 0.6)
@@ -80,6 +83,11 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "a run of twice the length is no better on the validation split",
         )
         .fix("twice the epochs", [("train.epochs", json!(2 * epochs))]);
+    if let (Some(r2), Some(plan)) = (below, facts.plan) {
+        finding = finding
+            .evidence(format!("R² is {r2:.3} on the validation split: the targets' mean is the better answer"))
+            .fix("raise the rate", [("optim.lr", json!(10.0 * plan.recipe.optim.lr))]);
+    }
     vec![finding]
 }
 
@@ -97,6 +105,22 @@ mod tests {
         assert_eq!(one(&RULE, &straight).severity, Severity::Info);
         silent(&RULE, &learning(300));
         silent(&RULE, &flat(300));
+    }
+
+    #[test]
+    fn a_regression_that_ends_below_its_mean() {
+        let falls = |r2| {
+            let mut made = run(300, |update| 2.5 - 1.4 * update as f64 / 300.0).valid(&[(1.5, 0.0), (1.1, 0.0)]);
+            for eval in &mut made.0.metrics.evals {
+                (eval.accuracy, eval.r2) = (None, Some(r2));
+            }
+            made
+        };
+        let plan = plan();
+        let told = &found(&RULE, &falls(-0.07), Some(&plan))[0];
+        assert_eq!(told.severity, Severity::Warning);
+        assert!(told.fix.as_ref().is_some_and(|fix| fix.patch.contains_key("optim.lr")), "{told:?}");
+        assert_eq!(found(&RULE, &falls(0.6), Some(&plan))[0].severity, Severity::Info);
     }
 
     use crate::Severity;
