@@ -4,6 +4,10 @@ use crate::{Finding, Severity};
 
 /// Cause and consequence, as codes. Two faults that are both needed to explain a run stand in no pair, and both stay.
 pub(crate) static EXPLAINS: &[(&str, &str)] = &[
+    // an average far behind its weights is what is evaluated
+    ("LOO004", "EVA101"),
+    ("LOO004", "EVA102"),
+    ("LOO004", "LOS103"),
     // the schedule that counts the wrong thing is why the rate is gone
     ("SCH001", "SCH004"),
     ("SCH003", "SCH004"),

@@ -102,6 +102,7 @@ static STATIC: &[&Rule] = &[
     &training::clip::RULE,
     &training::accumulation_tail::RULE,
     &training::batch_scaling::RULE,
+    &training::average_slow::RULE,
     &distributed::rate::RULE,
     &contrastive::same_views::RULE,
     &contrastive::queue_too_long::RULE,
