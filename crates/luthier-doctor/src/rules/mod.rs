@@ -82,6 +82,7 @@ static STATIC: &[&Rule] = &[
     &normalization::small_batch::RULE,
     &normalization::pretrained_batch_norm::RULE,
     &normalization::at_output::RULE,
+    &normalization::shared_statistics::RULE,
     &optimizer::lr_pretrained::RULE,
     &optimizer::lr_scratch::RULE,
     &optimizer::eps::RULE,
