@@ -92,7 +92,12 @@ fn streams_and_attributes_that_cannot_be_are_sentences() {
         ("no pictures", STREAMS, own.clone(), ["stream `replay`", "photos"]),
         ("no column", STREAMS, own.replacen("yaw", "jaw", 1), ["has no column `yaw`", "did you mean `jaw`"]),
         ("one value", STREAMS, with("3", usize::MAX), ["is `3` for every picture", "leave its head out"]),
-        ("out of range", STREAMS, with("8", 1), ["line 2: `yaw` is `8`, and there are 8 classes", "from 0 to 7"]),
+        (
+            "out of range",
+            STREAMS,
+            with("8", 1),
+            ["line 2: `yaw` is `8`, and there are 8 classes", "from 0 to 7"],
+        ),
         ("no number", STREAMS, with("-1", 1), ["line 2: `yaw` is `-1`", "class numbers go from 0"]),
     ];
     for (wrong, recipe, table, says) in cases {
@@ -117,7 +122,8 @@ fn two_streams_that_move_the_same_batch_norm_are_told() {
     assert!(copy.is_dir());
     fs::write(at.join("recipe.toml"), STREAMS.replace("table.csv", "attributes.csv")).unwrap();
     let verdict = run(at, &["doctor", "recipe.toml", "--static", "--json"]);
-    let told: Value = serde_json::from_slice(&verdict.stdout).unwrap_or_else(|_| panic!("{}", stderr(&verdict)));
+    let told: Value =
+        serde_json::from_slice(&verdict.stdout).unwrap_or_else(|_| panic!("{}", stderr(&verdict)));
     let found = told["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "NRM004");
     let evidence = found.unwrap_or_else(|| panic!("{told:#}"))["evidence"][0].as_str().unwrap();
     assert!(evidence.contains("20 BatchNorm layers"), "{evidence}");

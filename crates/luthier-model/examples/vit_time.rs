@@ -14,7 +14,8 @@ const WARM: usize = 1;
 
 fn main() -> Result<(), ModelError> {
     let given: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
-    let (rounds, batch) = (given.first().copied().unwrap_or(9).max(1), given.get(1).copied().unwrap_or(8).max(1));
+    let (rounds, batch) =
+        (given.first().copied().unwrap_or(9).max(1), given.get(1).copied().unwrap_or(8).max(1));
     set_threads(2)?;
     let head = Model::new(Arch::Vit, 8, None, 1, Device::Cpu)?;
     head.train_only(&["classifier.*".to_owned()])?;

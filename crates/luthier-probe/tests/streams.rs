@@ -81,7 +81,11 @@ fn every_stream_is_measured_and_the_model_is_as_it_was() {
     assert!(moved(&facts).len() > 10);
     for own in [&facts, replay] {
         assert!(own.stuck.is_empty() && own.drifted.is_empty(), "{:?} {:?}", own.stuck, own.drifted);
-        assert!(own.zeroed.is_some() || own.skipped.iter().any(|(name, _)| name == "overfit"), "{:?}", own.skipped);
+        assert!(
+            own.zeroed.is_some() || own.skipped.iter().any(|(name, _)| name == "overfit"),
+            "{:?}",
+            own.skipped
+        );
     }
 }
 
@@ -107,7 +111,8 @@ fn a_trial_runs_every_stream_and_is_judged_by_all() {
     }
     // the second stream counts: with its rate alone at a cure's, its loss falls and the first one's hardly does
     let second = tried(&still, &[("streams[1].optim.lr", json!(2e-2))], 120);
-    let ends = |arms: &[luthier_probe::Arm], at: usize| arms.iter().map(|arm| arm.streams[at].loss).sum::<f64>();
+    let ends =
+        |arms: &[luthier_probe::Arm], at: usize| arms.iter().map(|arm| arm.streams[at].loss).sum::<f64>();
     assert!(ends(&second.after, 1) < ends(&second.before, 1), "{second:?}");
 }
 
@@ -120,10 +125,7 @@ fn every_stream_is_cut_in_the_same_way() {
 
 #[test]
 fn one_optimizer_of_two_takes_the_others_out() {
-    let cure = [
-        ("train.interleave", json!("sum")),
-        ("streams[1].optim", json!(null)),
-    ];
+    let cure = [("train.interleave", json!("sum")), ("streams[1].optim", json!(null))];
     let changed: Patch = cure.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let before = loaded(&text(), &["streams[1].optim.lr=0.5"]);
     let after = luthier_probe::patched(&before, &changed).unwrap();

@@ -64,7 +64,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .tensors
         .iter()
         .enumerate()
-        .filter(|(at, tensor)| tensor.name.ends_with(".weight") && reading::is_batch_norm(plan, tensor) && trained(*at))
+        .filter(|(at, tensor)| {
+            tensor.name.ends_with(".weight") && reading::is_batch_norm(plan, tensor) && trained(*at)
+        })
         .map(|(_, tensor)| tensor.name.as_str())
         .collect();
     let Some(name) = norms.first() else { return Vec::new() };

@@ -41,16 +41,20 @@ pub static RULE: Rule = super::rule(
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
-        let wraps = script.calls.iter().find(|call| ["DistributedDataParallel", "DDP"].contains(&call.short()));
+        let wraps =
+            script.calls.iter().find(|call| ["DistributedDataParallel", "DDP"].contains(&call.short()));
         let Some(name) = wraps.and_then(|call| call.to.first()) else { return Vec::new() };
         let by_hand = script.calls.iter().any(|call| call.short() == "all_reduce");
         let round = format!("{name}.module");
         let mut found = Vec::new();
         for backward in script.backwards().filter(|_| !by_hand) {
             let Some(index) = backward.scope.loops.last().copied() else { continue };
-            let loud: Vec<_> = super::reached(script, index).into_iter().filter(|call| !call.scope.quiet).collect();
+            let loud: Vec<_> =
+                super::reached(script, index).into_iter().filter(|call| !call.scope.quiet).collect();
             let through = loud.iter().any(|call| call.callee == *name);
-            let Some(call) = loud.iter().find(|call| call.callee == round).filter(|_| !through) else { continue };
+            let Some(call) = loud.iter().find(|call| call.callee == round).filter(|_| !through) else {
+                continue;
+            };
             let finding = super::at(rule, script, call.at)
                 .weigh(Severity::Error, 0.9)
                 .evidence(format!("`{round}(…)` is what the loss is of, and `{name}(…)` is called nowhere in the loop"))

@@ -41,8 +41,12 @@ pub static RULE: Rule = super::rule(
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     super::over(facts, |script| {
-        let wrapped = script.calls.iter().any(|call| ["DistributedDataParallel", "DDP"].contains(&call.short()));
-        let any = script.calls.iter().any(|call| call.short().contains("Sampler") || call.callee.contains("Iterable"));
+        let wrapped =
+            script.calls.iter().any(|call| ["DistributedDataParallel", "DDP"].contains(&call.short()));
+        let any = script
+            .calls
+            .iter()
+            .any(|call| call.short().contains("Sampler") || call.callee.contains("Iterable"));
         if !wrapped || any || script.backwards().next().is_none() {
             return Vec::new();
         }

@@ -40,7 +40,8 @@ const COCO: &str = "    model.fc = nn.Linear(512, 10)\n    detector = models.det
 const WRAPPED: &str = "    model.fc = nn.Linear(512, 10)\n    model = DistributedDataParallel(model)\n";
 const DEALT: (&str, &str) =
     ("batch_size=64, shuffle=True", "batch_size=64, sampler=DistributedSampler(train_set)");
-const TOLD: (&str, &str) = ("        model.train()\n", "        model.train()\n        train_loader.sampler.set_epoch(epoch)\n");
+const TOLD: (&str, &str) =
+    ("        model.train()\n", "        model.train()\n        train_loader.sampler.set_epoch(epoch)\n");
 
 /// A rule, how grave its finding is, and edits that bring the fault in.
 type Case<'a> = (&'a str, Severity, &'a [(&'a str, &'a str)]);
@@ -232,7 +233,10 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
             DEALT,
             TOLD,
             ("outputs = model(x)", "outputs = model.module(x)"),
-            (step, "            dist.all_reduce(model.module.fc.weight.grad)\n            optimizer.step()\n"),
+            (
+                step,
+                "            dist.all_reduce(model.module.fc.weight.grad)\n            optimizer.step()\n",
+            ),
         ],
         // a mode given as an argument
         &[("    model.eval()\n", "    model.train(False)\n")],
