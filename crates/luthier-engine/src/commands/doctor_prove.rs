@@ -64,9 +64,10 @@ fn causes(verdict: &Verdict, loaded: &Loaded) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     for (at, finding) in verdict.findings.iter().enumerate() {
         let Some(fix) = finding.fix.as_ref().filter(|_| finding.severity > Severity::Info) else { continue };
-        let known = causes.iter_mut().find(|cause| cause.code == finding.code);
-        match known.filter(|_| !loaded.recipe.streams.is_empty()) {
-            Some(cause) => {
+        let same = |cause: &Cause| !loaded.recipe.streams.is_empty() && cause.code == finding.code;
+        match causes.iter().position(same) {
+            Some(known) => {
+                let cause = &mut causes[known];
                 cause.findings.push(at);
                 cause.patch = patch::together([&cause.patch, &fix.patch]);
             }
