@@ -28,7 +28,7 @@ fn workspace() -> TempDir {
     let others = SceneOptions { count: 160, seed: 4, size: SIZE, ..SceneOptions::default() };
     render(&at.join("others"), &others, &|_, _| {}).unwrap();
     fs::create_dir(at.join("photos")).unwrap();
-    for (shape, name) in [("cube", "ants"), ("ball", "bees")] {
+    for (shape, name) in [("cube", "ants"), ("sphere", "bees")] {
         fs::rename(at.join("others").join(shape), at.join("photos").join(name)).unwrap();
     }
     folder
