@@ -97,23 +97,22 @@ fn tried(sets: &[&str], patch: &[(&str, serde_json::Value)], seconds: u64) -> lu
 
 #[test]
 fn a_trial_runs_every_stream_and_is_judged_by_all() {
-    let still = ["streams[0].optim.lr=1e-9", "streams[1].optim.lr=1e-9"];
-    let cure = [("streams[0].optim.lr", json!(2e-3)), ("streams[1].optim.lr", json!(2e-3))];
-    let found = tried(&still, &cure, 120);
+    let wild = ["streams[0].optim.lr=1.0", "streams[1].optim.lr=1.0"];
+    let cure = [("streams[0].optim.lr", json!(1e-4)), ("streams[1].optim.lr", json!(1e-4))];
+    let found = tried(&wild, &cure, 120);
     assert_eq!(found.proof.verdict, Outcome::Proved, "{found:?}");
     assert_eq!(found.proof.metric, "valid.loss (sum of new and replay)");
-    // 18 of 24 in batches of six, ten times; 18 of each stream
-    assert!(found.whole && found.samples == 36, "{found:?}");
-    for arm in found.before.iter().chain(&found.after) {
+    // 16 of 24 in batches of six, ten times; 16 of each stream
+    assert!(found.whole && found.samples == 32, "{found:?}");
+    for arm in found.before.iter().chain(&found.after).filter(|arm| arm.loss.is_some()) {
         assert_eq!((arm.updates, arm.streams.len()), (30, 2), "{arm:?}");
         let sum: f64 = arm.streams.iter().map(|stream| stream.loss).sum();
         assert!((arm.loss.unwrap() - sum).abs() < 1e-9, "{arm:?}");
     }
-    // the second stream counts: with its rate alone at a cure's, its loss falls and the first one's hardly does
-    let second = tried(&still, &[("streams[1].optim.lr", json!(2e-2))], 120);
-    let ends =
-        |arms: &[luthier_probe::Arm], at: usize| arms.iter().map(|arm| arm.streams[at].loss).sum::<f64>();
-    assert!(ends(&second.after, 1) < ends(&second.before, 1), "{second:?}");
+    // the second stream counts: at a wild rate it is the worse, and what the first one does is not asked
+    let still = ["streams[0].optim.lr=1e-9", "streams[1].optim.lr=1e-9"];
+    let second = tried(&still, &[("streams[1].optim.lr", json!(1.0))], 120);
+    assert_eq!(second.proof.verdict, Outcome::Refuted, "{second:?}");
 }
 
 #[test]
