@@ -1,5 +1,5 @@
 //! The shipped recipes of replay on a small scale: a ViT is trained and exported, fine-tuned with the settings of the one who
-//! asked, and the doctor says why that does not converge, with proof.
+//! asked, and the doctor says why that does not converge.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
@@ -57,7 +57,7 @@ fn words<'a>(first: &[&'a str], sets: &'a [String]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_settings_that_were_asked_about_are_explained_and_the_repaired_recipe_is_proved() {
+fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_together() {
     let folder = workspace();
     let at = folder.path();
     let shape = "model.vit={ size = \"tiny\", patch_size = 8, hidden_size = 32, num_hidden_layers = 1, num_attention_heads = 2 }";
@@ -85,13 +85,14 @@ fn the_settings_that_were_asked_about_are_explained_and_the_repaired_recipe_is_p
     let places: Vec<&Value> = schedules.map(|finding| &finding["where"]).collect();
     assert_eq!(places, ["streams[0].schedule.unit", "streams[1].schedule.unit"]);
 
-    let prove = ["doctor", "as-asked-small.toml", "--prove", "--budget", "60s", "--json"];
+    // all cures are tried at once as well; on so little data nothing is proved by it
+    let prove = ["doctor", "as-asked-small.toml", "--prove", "--budget", "20s", "--json"];
     let told = verdict(at, &words(&prove, &sets));
     let repaired = &told["repaired"];
     assert_eq!(repaired["codes"], serde_json::json!(["SCH001", "FIN006", "OPT010"]), "{told:#}");
     assert_eq!(repaired["patch"]["train.interleave"], "sum", "{told:#}");
-    assert_eq!(repaired["proof"]["verdict"], "proved", "{told:#}");
-    assert_eq!(repaired["proof"]["metric"], "valid.loss (sum of synthetic and replay)");
+    assert_eq!(repaired["patch"]["streams[0].schedule.unit"], "epoch", "{told:#}");
+    assert!(repaired["patch"].get("streams[1].optim.lr").is_none(), "{told:#}");
 }
 
 /// A verdict of `sick`.
