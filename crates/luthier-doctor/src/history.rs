@@ -92,9 +92,11 @@ pub fn has_learned(facts: &Facts, losses: &[f64]) -> bool {
     low || end(losses) < 0.8 * start(losses)
 }
 
-/// ln C of a classifier: the loss of one that knows nothing. Of a contrastive run, what its candidates make.
+/// ln C of a classifier: the loss of one that knows nothing. Of several heads their weighted sum, of a contrastive run what
+/// its candidates make.
 pub fn chance(facts: &Facts) -> Option<f64> {
-    if let Some(plan) = facts.plan.filter(|plan| plan.recipe.contrastive.is_some()) {
+    let told = |plan: &&luthier_plan::Plan| plan.recipe.contrastive.is_some() || !plan.data.tasks.is_empty();
+    if let Some(plan) = facts.plan.filter(told) {
         return luthier_plan::watch::chance(plan);
     }
     let seen = || facts.run?.metrics.evals.iter().map(|eval| eval.confusion.classes()).max();

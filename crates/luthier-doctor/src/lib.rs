@@ -27,4 +27,4 @@ pub use finding::*;
 pub use rank::rank;
 pub use reference::{index, reference_markdown};
 pub use rule::{Kind, Rule, page};
-pub use verdict::{Status, Verdict, judge};
+pub use verdict::{Repair, Status, Verdict, judge};

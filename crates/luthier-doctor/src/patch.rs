@@ -41,6 +41,24 @@ pub fn apply(text: &str, patch: &BTreeMap<String, Json>) -> Result<String, Patch
     Ok(document.to_string())
 }
 
+/// Several patches as one. Of two values for a key the first one's is kept; what lies within a key that is taken out is
+/// not changed.
+pub fn together<'a>(patches: impl IntoIterator<Item = &'a BTreeMap<String, Json>>) -> BTreeMap<String, Json> {
+    let mut all = BTreeMap::new();
+    for (key, value) in patches.into_iter().flatten() {
+        all.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    let gone: Vec<String> =
+        all.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key.clone()).collect();
+    all.retain(|key, _| !gone.iter().any(|gone| key != gone && is_within(key, gone)));
+    all
+}
+
+/// Whether a key is another one, or lies within it: `optim.groups[0].lr` within `optim`.
+pub fn is_within(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// What a patch changed, as a unified diff with one line around each change and without file names.
 pub fn diff(before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after).unified_diff().context_radius(1).to_string()
@@ -194,6 +212,21 @@ mod tests {
         assert!(after.contains("init = { bias = 0.0 }"), "{after}");
         assert!(after.contains("layers = [{ linear = 4 }]"), "{after}");
         assert!(!after.contains("schedule"), "{after}");
+    }
+
+    #[test]
+    fn several_patches_are_one_and_nothing_is_changed_within_what_is_taken_out() {
+        let one =
+            BTreeMap::from([("streams[1].optim".into(), Json::Null), ("train.epochs".into(), json!(3))]);
+        let other = BTreeMap::from([
+            ("streams[1].optim.lr".into(), json!(0.1)),
+            ("streams[1].optimal".into(), json!(1)),
+            ("train.epochs".into(), json!(5)),
+        ]);
+        let expected = json!({ "streams[1].optim": null, "streams[1].optimal": 1, "train.epochs": 3 });
+        assert_eq!(serde_json::to_value(together([&one, &other])).unwrap(), expected);
+        let both = together([&other, &one]);
+        assert_eq!((both["train.epochs"].clone(), both.len()), (json!(5), 3));
     }
 
     #[test]

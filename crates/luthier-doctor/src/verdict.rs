@@ -1,8 +1,10 @@
 //! From findings to a verdict.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, Finding, Severity, explains, outcome, rules, streams};
+use crate::{Facts, Finding, Proof, Severity, explains, outcome, rules, streams};
 
 /// Version of [`Verdict`] as it is written down.
 const SCHEMA: u32 = 1;
@@ -33,6 +35,20 @@ pub struct Verdict {
     pub unseen: Vec<String>,
     /// What was found
     pub findings: Vec<Finding>,
+    /// The recipe with several cures at once beside the recipe as it is, where that was tried
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Repair>,
+}
+
+/// Several cures at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repair {
+    /// Codes of the findings that they are of
+    pub codes: Vec<String>,
+    /// All their changes
+    pub patch: BTreeMap<String, serde_json::Value>,
+    /// What a trial showed
+    pub proof: Proof,
 }
 
 /// Lets every rule look at the facts, takes out of the count what others explain, and sorts what is left.
@@ -53,7 +69,7 @@ pub fn judge(subject: &str, facts: &Facts) -> Verdict {
     sort(&mut findings);
     let status = status(&findings);
     let unseen = facts.run.map(|run| run.unseen.clone()).unwrap_or_default();
-    Verdict { schema: SCHEMA, subject: subject.into(), status, unseen, findings }
+    Verdict { schema: SCHEMA, subject: subject.into(), status, unseen, findings, repaired: None }
 }
 
 /// Causes before symptoms; then the worse, then the surer first.

@@ -7,21 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{RECIPE, engine, fine, newest, run, stderr, workspace};
-
-/// Copies `scenes` to a folder of that name, so that it can be spoilt.
-fn copy(folder: &Path, name: &str) -> std::path::PathBuf {
-    let target = folder.join(name);
-    for class in fs::read_dir(folder.join("scenes")).unwrap().map(|entry| entry.unwrap()) {
-        if class.path().is_dir() {
-            fs::create_dir_all(target.join(class.file_name())).unwrap();
-            for file in fs::read_dir(class.path()).unwrap().map(|entry| entry.unwrap()) {
-                fs::copy(file.path(), target.join(class.file_name()).join(file.file_name())).unwrap();
-            }
-        }
-    }
-    target
-}
+use common::{RECIPE, copy, engine, fine, newest, run, stderr, workspace};
 
 fn classes(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

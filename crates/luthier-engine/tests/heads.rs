@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::{RECIPE, fine, workspace};
+use common::{RECIPE, fine, run, stderr, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -31,6 +31,93 @@ fn trained() -> TempDir {
     assert!(page.contains("nothing to weigh it against"), "{page}");
     fine(folder.path(), &["train", "recipe.toml", "--out", "run", "-q", "--set", weigh]);
     folder
+}
+
+/// A recipe of two streams over one folder, whose second one has its table of attributes where `attributes.csv` says.
+const STREAMS: &str = r#"
+name = "test"
+task = "multi-task"
+[model]
+arch = "resnet18"
+weights = "none"
+[model.heads]
+yaw = {}
+classifier = {}
+[optim]
+type = "SGD"
+lr = 0.01
+[train]
+epochs = 1
+batch_size = 6
+[[streams]]
+name = "new"
+[streams.data]
+train = "scenes"
+attributes = "scenes/table.csv"
+[streams.data.transform]
+train = [{ op = "Resize", size = [32, 32] }]
+eval = [{ op = "Resize", size = [32, 32] }]
+[[streams]]
+name = "replay"
+loss_weights = { classifier = 1.0 }
+[streams.data]
+train = "photos"
+[streams.data.transform]
+train = [{ op = "Resize", size = [32, 32] }]
+eval = [{ op = "Resize", size = [32, 32] }]
+"#;
+
+#[test]
+fn streams_and_attributes_that_cannot_be_are_sentences() {
+    let folder = workspace();
+    let at = folder.path();
+    let own = fs::read_to_string(at.join("scenes/attributes.csv")).unwrap();
+    let yaw = own.lines().next().unwrap().split(',').position(|name| name == "yaw").unwrap();
+    // the table with another cell in every row, or in the first one
+    let with = |cell: &str, rows: usize| -> String {
+        let row = |(index, line): (usize, &str)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if (1..=rows).contains(&index) {
+                cells[yaw] = cell;
+            }
+            cells.join(",") + "\n"
+        };
+        own.lines().enumerate().map(row).collect()
+    };
+    fs::create_dir_all(at.join("photos/ants")).unwrap();
+    let cases = [
+        ("no pictures", own.clone(), ["`./photos` has only one class", "add a folder for each other class"]),
+        ("no column", own.replacen("yaw", "jaw", 1), ["has no column `yaw`", "did you mean `jaw`"]),
+        ("one value", with("3", usize::MAX), ["is `3` for every picture", "leave its head out"]),
+        ("out of range", with("8", 1), ["line 2: `yaw` is `8`, and there are 8 classes", "from 0 to 7"]),
+    ];
+    fs::write(at.join("recipe.toml"), STREAMS).unwrap();
+    for (wrong, table, says) in cases {
+        fs::write(at.join("scenes/table.csv"), table).unwrap();
+        let sets = ["--set", "model.heads.yaw.classes=8"];
+        let refused = run(at, &[&["train", "recipe.toml", "--out", "run"][..], &sets].concat());
+        let told = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{wrong}: {told}");
+        for part in says {
+            assert!(told.contains(part), "{wrong}: `{part}` is not in: {told}");
+        }
+        assert!(told.contains("hint: ") && !at.join("run").exists(), "{wrong}: {told}");
+    }
+}
+
+#[test]
+fn two_streams_that_move_the_same_batch_norm_are_told() {
+    let folder = workspace();
+    let at = folder.path();
+    let copy = common::copy(at, "photos");
+    assert!(copy.is_dir());
+    fs::write(at.join("recipe.toml"), STREAMS.replace("table.csv", "attributes.csv")).unwrap();
+    let verdict = run(at, &["doctor", "recipe.toml", "--static", "--json"]);
+    let told: Value =
+        serde_json::from_slice(&verdict.stdout).unwrap_or_else(|_| panic!("{}", stderr(&verdict)));
+    let found = told["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "NRM004");
+    let evidence = found.unwrap_or_else(|| panic!("{told:#}"))["evidence"][0].as_str().unwrap();
+    assert!(evidence.contains("20 BatchNorm layers"), "{evidence}");
 }
 
 #[test]

@@ -466,10 +466,17 @@ fn numbers_that_are_not_finite_on_one_rank_stop_all_by_its_name() {
 
 /// Two ranks with words of their own, by hand.
 fn by_hand(at: &Path, words: [&[&str]; 2]) -> [Output; 2] {
+    let program = env!("CARGO_BIN_EXE_luthier-engine");
+    by_hand_of(at, words, [program, program])
+}
+
+/// The same, each of a program of its own.
+fn by_hand_of(at: &Path, words: [&[&str]; 2], programs: [&str; 2]) -> [Output; 2] {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().to_string();
     let mut children = Vec::new();
-    for (rank, words) in words.iter().enumerate() {
-        let mut command = engine(at, words);
+    for (rank, (words, program)) in words.iter().zip(programs).enumerate() {
+        let mut command = Command::new(program);
+        command.args(*words).current_dir(at).env("NO_COLOR", "1").env("OMP_NUM_THREADS", "1");
         command.env("RANK", rank.to_string()).env("WORLD_SIZE", "2").env("LOCAL_RANK", rank.to_string());
         command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", &port);
         children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
@@ -496,6 +503,27 @@ fn ranks_with_other_recipes_or_seeds_are_refused_at_the_start() {
         }
         assert!(!at.join("run").exists(), "a run directory was made");
     }
+}
+
+#[test]
+fn ranks_of_another_build_are_refused_at_the_start() {
+    let folder = workspace();
+    let at = folder.path();
+    let own = env!("CARGO_BIN_EXE_luthier-engine");
+    // what is behind the end of a program changes its hash and nothing else
+    let other = at.join("another-engine");
+    fs::copy(own, &other).unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(&other).unwrap();
+    std::io::Write::write_all(&mut file, b"another build").unwrap();
+    drop(file);
+    let words: &[&str] = &["train", "recipe.toml", "--out", "run"];
+    for said in by_hand_of(at, [words, words], [own, other.to_str().unwrap()]) {
+        let text = stderr(&said);
+        assert_eq!(said.status.code(), Some(1), "{text}");
+        assert!(text.contains("rank 1 is not like rank 0") && text.contains("the program is "), "{text}");
+        assert!(text.matches("(build ").count() >= 2, "{text}");
+    }
+    assert!(!at.join("run").exists(), "a run directory was made");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What LoRA adds to a forward pass of ViT-B/16 whose head alone is trained; random weights, batch 8, two threads:
-//! `cargo run --release -p luthier-model --example vit_time`
+//! What LoRA adds to a forward pass of ViT-B/16 whose head alone is trained; random weights, 224 px, two threads:
+//! `cargo run --release -p luthier-model --example vit_time [ROUNDS] [BATCH]`, 9 rounds of 8 pictures if not given.
 #![allow(clippy::print_stdout, reason = "an example talks on stdout")]
 
 use std::time::Instant;
@@ -9,13 +9,17 @@ use luthier_recipe::{Arch, Lora, LoraBias};
 use luthier_torch::{autocast, set_threads};
 use tch::{Device, Kind, Tensor};
 
-const ROUNDS: usize = 9;
+/// Rounds that warm up.
+const WARM: usize = 1;
 
 fn main() -> Result<(), ModelError> {
+    let given: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
+    let (rounds, batch) =
+        (given.first().copied().unwrap_or(9).max(1), given.get(1).copied().unwrap_or(8).max(1));
     set_threads(2)?;
     let head = Model::new(Arch::Vit, 8, None, 1, Device::Cpu)?;
     head.train_only(&["classifier.*".to_owned()])?;
-    println!("\nA forward pass for training, ViT-B/16, batch 8, medians of {ROUNDS}");
+    println!("\nA forward pass for training, ViT-B/16, batch {batch}, medians of {rounds}");
     for dropout in [0.0, 0.2] {
         let mut lora = Model::new(Arch::Vit, 8, None, 1, Device::Cpu)?;
         let asked = Lora {
@@ -37,12 +41,12 @@ fn main() -> Result<(), ModelError> {
         for bf16 in [true, false] {
             let [mut rest, mut adapted, mut backward] = [const { Vec::new() }; 3];
             // both take turns
-            for round in 0..ROUNDS + 2 {
-                let x = Tensor::f_randn([8, 3, 224, 224], (Kind::Float, Device::Cpu))?;
+            for round in 0..rounds + WARM {
+                let x = Tensor::f_randn([batch as i64, 3, 224, 224], (Kind::Float, Device::Cpu))?;
                 let [(a, _), (b, loss)] = [forward(&head, &x, bf16)?, forward(&lora, &x, bf16)?];
                 let begin = Instant::now();
                 loss.f_backward()?;
-                if round >= 2 {
+                if round >= WARM {
                     rest.push(a);
                     adapted.push(b);
                     backward.push(begin.elapsed().as_secs_f64());

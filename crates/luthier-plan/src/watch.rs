@@ -76,7 +76,7 @@ pub struct Gone {
 }
 
 /// The loss of a model that knows nothing: ln C of a classifier, ln(K + 1) of a contrast with K keys, and as much for
-/// clusters; `None` where there is no such theory.
+/// clusters; of several heads the sum by their weights; `None` where there is no such theory.
 pub fn chance(plan: &Plan) -> Option<f64> {
     if let Some(contrast) = &plan.recipe.contrastive {
         let keys = (contrast.queue as f64 + 1.0).ln();
@@ -86,8 +86,13 @@ pub fn chance(plan: &Plan) -> Option<f64> {
         });
         return Some(keys + clusters);
     }
+    let of = |classes: usize| (classes as f64).ln();
+    if !plan.data.tasks.is_empty() {
+        let tasks = plan.data.tasks.iter().filter(|task| task.classes.len() >= 2);
+        return Some(tasks.map(|task| task.weight * of(task.classes.len())).sum());
+    }
     let classes = plan.data.classes.len();
-    (classes >= 2).then(|| (classes as f64).ln())
+    (classes >= 2).then(|| of(classes))
 }
 
 impl Watch {

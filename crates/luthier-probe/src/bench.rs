@@ -12,6 +12,10 @@ use crate::samples;
 /// What probes work on.
 pub(crate) struct Bench {
     pub job: Job,
+    /// The streams beside the one that is measured
+    beside: Vec<Plan>,
+    /// Which tensors of the model wanted a gradient, whatever the stream
+    wanted: Vec<bool>,
     /// Every tensor of the model as it was
     start: Vec<Tensor>,
     own: Arc<Plan>,
@@ -33,8 +37,17 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// Of several streams, the first is measured: see [`each`] for the others.
     pub fn new(prepared: Prepared) -> Result<Self, TrainError> {
-        let Prepared { plan, model } = prepared;
+        let Prepared { mut plan, model } = prepared;
+        let beside = std::mem::take(&mut plan.streams);
+        let wanted = model.store.entries().iter().map(|entry| entry.tensor.requires_grad()).collect();
+        for (entry, planned) in model.store.entries().iter().zip(&plan.model.tensors) {
+            // what another stream moves rests in this one
+            if !planned.trainable && entry.tensor.requires_grad() {
+                let _ = entry.tensor.shallow_clone().f_requires_grad_(false)?;
+            }
+        }
         let resting = resting_parts(&plan, &model);
         let start = copies(&model)?;
         let mut job = Job::new(Runner::new(plan, model)?)?;
@@ -47,6 +60,8 @@ impl Bench {
         let first = first.ok_or(TrainError::Unreadable(1))?;
         Ok(Bench {
             job,
+            beside,
+            wanted,
             start,
             own,
             exact,
@@ -143,8 +158,26 @@ impl Bench {
     pub fn into_prepared(mut self) -> Result<Prepared, TrainError> {
         self.reset()?;
         self.put_back(|_, _| true)?;
-        self.job.into_prepared()
+        let Prepared { mut plan, model } = self.job.into_prepared()?;
+        for (entry, wanted) in model.store.entries().iter().zip(self.wanted) {
+            if entry.tensor.requires_grad() != wanted {
+                let _ = entry.tensor.shallow_clone().f_requires_grad_(wanted)?;
+            }
+        }
+        plan.streams = self.beside;
+        Ok(Prepared { plan, model })
     }
+}
+
+/// The plan of every stream as if there were no other, the first one's first; the plan itself where there are none.
+pub(crate) fn each(plan: &Plan) -> Vec<Plan> {
+    let alone = |own: &Plan| Plan {
+        streams: Vec::new(),
+        base: plan.base.clone(),
+        device: plan.device.clone(),
+        ..own.clone()
+    };
+    luthier_plan::streams::all(plan).map(alone).collect()
 }
 
 fn copies(model: &Model) -> Result<Vec<Tensor>, TrainError> {

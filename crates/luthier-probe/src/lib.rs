@@ -27,21 +27,35 @@ use luthier_train::{Prepared, TrainError};
 pub use finders::{
     BatchCurve, BatchLimits, BatchPoint, LrCurve, Overfit, find_batch, find_lr, overfit_one_batch,
 };
-pub use trial::{Arm, Patch, Trial, TrialError, patched, trial};
+pub use trial::{Arm, Patch, StreamEnd, Trial, TrialError, patched, trial};
 
-use bench::Bench;
+use bench::{Bench, each};
 use clock::Clock;
 
 /// Measures a prepared recipe within about `budget` of wall time and hands it back as it was: weights, buffers, what
-/// wants a gradient. What did not fit the budget, or failed, is in [`ProbeFacts::skipped`] with the reason.
+/// wants a gradient. What did not fit the budget, or failed, is in [`ProbeFacts::skipped`] with the reason. Of several
+/// streams each is measured by itself, on an equal share of the budget: what was measured on those beside the first is in
+/// [`ProbeFacts::streams`].
 ///
 /// # Errors
-/// Not even the first batch can be made, or the model cannot be put on an optimizer.
+/// Not even the first batch of a stream can be made, or the model cannot be put on an optimizer.
 pub fn probe(prepared: Prepared, budget: Duration) -> Result<(ProbeFacts, Prepared), TrainError> {
-    let clock = Clock::new(budget);
-    let mut bench = Bench::new(prepared)?;
-    let facts = probes::run(&mut bench, clock);
-    Ok((facts, bench.into_prepared()?))
+    let Prepared { plan, mut model } = prepared;
+    let alone = each(&plan);
+    let share = budget / u32::try_from(alone.len()).unwrap_or(u32::MAX);
+    let mut all = Vec::new();
+    for own in alone {
+        let name = own.stream.clone();
+        // what one stream leaves of its share is not the next one's: each is to see as much
+        let clock = Clock::new(share);
+        let mut bench = Bench::new(Prepared { plan: own, model })?;
+        all.push((name, probes::run(&mut bench, clock)));
+        model = bench.into_prepared()?.model;
+    }
+    let mut all = all.into_iter();
+    let mut facts = all.next().map(|(_, first)| first).unwrap_or_default();
+    facts.streams = all.collect();
+    Ok((facts, Prepared { plan, model }))
 }
 
 /// As [`probe`], for a recipe as it was loaded.

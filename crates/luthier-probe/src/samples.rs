@@ -69,7 +69,7 @@ pub(crate) fn zeroed(batch: &Batch) -> Result<Option<Batch>, TrainError> {
         }
         Start::Behind(..) => return Ok(None),
     };
-    let (labels, indices) = (batch.labels.clone(), batch.indices.clone());
+    let (labels, more, indices) = (batch.labels.clone(), batch.more.clone(), batch.indices.clone());
     let values = batch.values.as_ref().map(Tensor::shallow_clone);
-    Ok(Some(Batch { start: Start::Input(input), labels, more: Vec::new(), values, indices, second: None }))
+    Ok(Some(Batch { start: Start::Input(input), labels, more, values, indices, second: None }))
 }

@@ -1,6 +1,6 @@
 //! From a recipe to a plan and the model it is about: what is on disk is looked at here, and nowhere later.
 
-mod several;
+pub(crate) mod several;
 
 use std::path::Path;
 

@@ -63,6 +63,9 @@ pub struct ProbeFacts {
     pub skipped: Vec<(String, String)>,
     /// Wall time of each probe
     pub seconds: Vec<(String, f64)>,
+    /// The same of the streams beside the first, by name
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<(String, ProbeFacts)>,
 }
 
 /// Numbers that go into the network.

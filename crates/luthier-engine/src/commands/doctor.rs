@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use luthier::args::{DoctorArgs, ProbeKind};
 use luthier::show::verdict_text;
 use luthier::voice::{self, Blame, Failure, Sentence, Voice};
-use luthier_doctor::{
-    Facts, Finding, Fix, Outcome, ProbeFacts, Proof, RunFacts, Severity, Status, Verdict, judge, rank,
-};
+use luthier_doctor::{Facts, Finding, Fix, Outcome, ProbeFacts, RunFacts, Severity, Status, Verdict, judge};
 use luthier_plan::{Plan, PlanError};
 use luthier_recipe::Loaded;
 use luthier_track::{RunDir, write_atomic};
@@ -16,15 +14,12 @@ use luthier_train::TrainError;
 use serde::Serialize;
 
 use super::doctor_probe::{self, Asked, Which};
+use super::doctor_prove;
 
 /// Share of the budget for probes where cures are to be tried as well.
 const FOR_PROBES: f64 = 0.3;
 /// Probes take no longer than this, however large the budget.
 const PROBES: Duration = Duration::from_secs(60);
-/// Cures that are tried.
-const TRIED: usize = 3;
-/// Pairs of runs of each.
-const SEEDS: u64 = 3;
 
 /// What is looked at.
 struct Subject {
@@ -55,7 +50,8 @@ pub fn run(args: &DoctorArgs, device: Option<&str>, voice: &Voice) -> Result<(),
             .unseen
             .push("no cure was tried: a contrastive loss that is lower is no proof of anything".into());
     } else if args.prove {
-        prove(&mut verdict, &subject.loaded, args.budget.0.saturating_sub(began.elapsed()), device, voice);
+        let budget = args.budget.0.saturating_sub(began.elapsed());
+        doctor_prove::prove(&mut verdict, &subject.loaded, budget, device, voice);
     }
     if args.apply {
         apply(args, &verdict, voice)?;
@@ -128,9 +124,7 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
     match luthier_probe::probe(prepared, budget) {
         Ok((facts, _)) => {
             if voice.verbose > 0 {
-                subject
-                    .unseen
-                    .extend(facts.skipped.iter().map(|(name, why)| format!("probe `{name}`: {why}")));
+                subject.unseen.extend(skipped(&facts));
             }
             Some(facts)
         }
@@ -139,6 +133,15 @@ fn look(args: &DoctorArgs, subject: &mut Subject, device: &str, voice: &Voice) -
             None
         }
     }
+}
+
+/// Which probes could not run, those of streams beside the first with the stream's name.
+fn skipped(facts: &ProbeFacts) -> Vec<String> {
+    let own = facts.skipped.iter().map(|(name, why)| format!("probe `{name}`: {why}"));
+    let others = facts.streams.iter().flat_map(|(stream, its)| {
+        its.skipped.iter().map(move |(name, why)| format!("probe `{name}` of stream `{stream}`: {why}"))
+    });
+    own.chain(others).collect()
 }
 
 /// What is still looked at where the recipe cannot be resolved here, and what is not.
@@ -184,78 +187,6 @@ fn refusal(error: TrainError) -> PlanError {
     PlanError { key: key.into(), what: error.to_string(), help }
 }
 
-/// Tries the cures of the first causes, and ranks again by what came of it. Where one cure helps, those that did not
-/// help alone are tried again on top of it: two faults may both be needed to explain what is seen.
-fn prove(verdict: &mut Verdict, loaded: &Loaded, budget: Duration, device: &str, voice: &Voice) {
-    let began = Instant::now();
-    let wanted: Vec<usize> = (0..verdict.findings.len())
-        .filter(|at| {
-            let finding = &verdict.findings[*at];
-            finding.severity > Severity::Info && finding.fix.is_some()
-        })
-        .take(TRIED)
-        .collect();
-    let left = || budget.saturating_sub(began.elapsed());
-    // as many second tries as first ones, less the one that they stand on
-    let mut tries = (2 * wanted.len()).saturating_sub(1).max(1);
-    for at in &wanted {
-        let share = left() / tries as u32;
-        tries -= 1;
-        if let Some(proof) = try_cure(verdict, *at, loaded, share, device, voice) {
-            verdict.findings[*at].proof = proof;
-        }
-    }
-    let proved = |verdict: &Verdict, at: usize| verdict.findings[at].proof.verdict == Outcome::Proved;
-    let base = wanted.iter().copied().find(|at| proved(verdict, *at));
-    let Some((base, fix)) = base.and_then(|at| Some((at, verdict.findings[at].fix.clone()?))) else {
-        return rank(verdict);
-    };
-    let code = verdict.findings[base].code.clone();
-    let Ok(cured) = luthier_probe::patched(loaded, &fix.patch) else { return rank(verdict) };
-    let again: Vec<usize> = wanted.into_iter().filter(|at| !proved(verdict, *at)).collect();
-    for (done, at) in again.iter().enumerate() {
-        let same = verdict.findings[*at].fix.as_ref().is_some_and(|other| other.patch == fix.patch);
-        if same {
-            verdict.findings[*at].proof = verdict.findings[base].proof.clone();
-            continue;
-        }
-        let share = left() / (again.len() - done) as u32;
-        if let Some(proof) = try_cure(verdict, *at, &cured, share, device, voice)
-            && proof.verdict == Outcome::Proved
-        {
-            let finding = &mut verdict.findings[*at];
-            finding.evidence.push(format!("its cure helps once that of {code} is there: both are needed"));
-            finding.proof = proof;
-        }
-    }
-    rank(verdict);
-}
-
-/// One trial of a finding's cure; what stood in the way is said.
-fn try_cure(
-    verdict: &mut Verdict,
-    at: usize,
-    loaded: &Loaded,
-    budget: Duration,
-    device: &str,
-    voice: &Voice,
-) -> Option<Proof> {
-    let (code, fix) = (verdict.findings[at].code.clone(), verdict.findings[at].fix.clone()?);
-    voice.status("trying", &format!("{code}: {}", fix.summary));
-    match luthier_probe::trial(loaded, &fix.patch, SEEDS, budget, device) {
-        Ok(trial) => {
-            if !trial.note.is_empty() {
-                verdict.unseen.push(format!("the trial of {code} was cut short: {}", trial.note));
-            }
-            Some(trial.proof)
-        }
-        Err(error) => {
-            verdict.unseen.push(format!("{code} could not be tried: {error}"));
-            None
-        }
-    }
-}
-
 /// Writes cures into the recipe: every one that was proved, or, where nothing was tried, the first.
 fn apply(args: &DoctorArgs, verdict: &Verdict, voice: &Voice) -> Result<(), Failure> {
     if args.subject.is_dir() {
@@ -270,16 +201,15 @@ fn apply(args: &DoctorArgs, verdict: &Verdict, voice: &Voice) -> Result<(), Fail
         .filter(|finding| finding.severity > Severity::Info)
         .filter(|finding| !args.prove || finding.proof.verdict == Outcome::Proved)
         .filter_map(|finding| Some((finding, finding.fix.as_ref()?)))
-        .take(if args.prove { TRIED } else { 1 })
+        .take(if args.prove { usize::MAX } else { 1 })
         .collect();
     if cures.is_empty() {
         voice.warn("there is no cure to write into the recipe");
         return Ok(());
     }
-    let mut text = read(&args.subject)?;
-    for (_, fix) in &cures {
-        text = luthier_doctor::patch::apply(&text, &fix.patch).or_subject()?;
-    }
+    // what one cure takes out, another does not change
+    let patch = luthier_doctor::patch::together(cures.iter().map(|(_, fix)| &fix.patch));
+    let text = luthier_doctor::patch::apply(&read(&args.subject)?, &patch).or_subject()?;
     write_atomic(&args.subject, text.as_bytes()).or_subject()?;
     for (finding, fix) in cures {
         voice.status("changed", &format!("{}: {} ({})", args.subject.display(), fix.summary, finding.code));

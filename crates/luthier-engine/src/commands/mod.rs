@@ -4,6 +4,7 @@ pub mod check;
 pub mod compare;
 pub mod doctor;
 mod doctor_probe;
+mod doctor_prove;
 pub mod eval;
 mod eval_probe;
 pub mod export;

@@ -52,6 +52,20 @@ pub fn workspace() -> TempDir {
     folder
 }
 
+/// Copies `scenes` to a folder of that name, so that it can be spoilt.
+pub fn copy(folder: &Path, name: &str) -> PathBuf {
+    let target = folder.join(name);
+    for class in std::fs::read_dir(folder.join("scenes")).unwrap().map(|entry| entry.unwrap()) {
+        if class.path().is_dir() {
+            std::fs::create_dir_all(target.join(class.file_name())).unwrap();
+            for file in std::fs::read_dir(class.path()).unwrap().map(|entry| entry.unwrap()) {
+                std::fs::copy(file.path(), target.join(class.file_name()).join(file.file_name())).unwrap();
+            }
+        }
+    }
+    target
+}
+
 /// The engine with these words, started in `folder`.
 pub fn engine(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_luthier-engine"));

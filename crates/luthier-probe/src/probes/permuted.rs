@@ -79,6 +79,8 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
 /// Labels and, of a regression, targets `[total, targets]` of updates of one batch each.
 struct Truths {
     labels: Vec<i64>,
+    /// Those of the heads beside the first
+    more: Vec<Vec<i64>>,
     values: Option<Tensor>,
 }
 
@@ -86,10 +88,13 @@ impl Truths {
     fn of(updates: &[Update]) -> Result<Truths, TrainError> {
         let batches = || updates.iter().map(|update| &update.batches[0]);
         let labels = batches().flat_map(|batch| &batch.labels).copied().collect();
+        let heads = batches().map(|batch| batch.more.len()).min().unwrap_or(0);
+        let of = |head: usize| batches().flat_map(|batch| &batch.more[head]).copied().collect();
+        let more = (0..heads).map(of).collect();
         let values: Vec<Tensor> =
             batches().filter_map(|batch| batch.values.as_ref().map(Tensor::shallow_clone)).collect();
         let values = if values.is_empty() { None } else { Some(Tensor::f_cat(&values, 0)?) };
-        Ok(Truths { labels, values })
+        Ok(Truths { labels, more, values })
     }
 
     /// Puts them on the samples of the updates, in an order.
@@ -98,8 +103,10 @@ impl Truths {
         for batch in updates.iter_mut().map(|update| &mut update.batches[0]) {
             let own = order.get(first..first + batch.labels.len()).unwrap_or_default();
             first += own.len();
-            for (label, at) in batch.labels.iter_mut().zip(own) {
-                *label = self.labels.get(*at as usize).copied().unwrap_or(*label);
+            deal_to(&mut batch.labels, &self.labels, own);
+            // a sample's labels stay together: what one head's say of another's is not what is asked
+            for (labels, all) in batch.more.iter_mut().zip(&self.more) {
+                deal_to(labels, all, own);
             }
             if let Some(values) = &self.values {
                 let rows: Vec<i64> = own.iter().map(|at| i64::from(*at)).collect();
@@ -108,6 +115,21 @@ impl Truths {
             }
         }
         Ok(())
+    }
+}
+
+/// Samples of the class of a head that has most of them.
+fn most_frequent(batches: &[Batch], head: usize) -> f64 {
+    let mut counts = std::collections::BTreeMap::<i64, f64>::new();
+    let labels = batches.iter().flat_map(|batch| batch.labels_of(head));
+    labels.for_each(|label| *counts.entry(*label).or_default() += 1.0);
+    counts.values().copied().fold(0.0, f64::max)
+}
+
+/// Labels out of `all`, by their places in it.
+fn deal_to(labels: &mut [i64], all: &[i64], places: &[u32]) {
+    for (label, at) in labels.iter_mut().zip(places) {
+        *label = all.get(*at as usize).copied().unwrap_or(*label);
     }
 }
 
@@ -148,13 +170,9 @@ fn summed(truth: &[f64], permuted: &[f64], held_out: &[Batch]) -> PermutedFacts 
     let differences: Vec<f64> = truth.iter().zip(permuted).map(|(a, b)| a - b).collect();
     let (average, n) = (mean(&differences), differences.len().max(2) as f64);
     let variance = differences.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (n - 1.0);
-    let mut counts = std::collections::BTreeMap::<i64, f64>::new();
-    held_out
-        .iter()
-        .flat_map(|batch| &batch.labels)
-        .for_each(|label| *counts.entry(*label).or_default() += 1.0);
-    let samples: f64 = counts.values().sum();
-    let most = counts.values().copied().fold(0.0, f64::max);
+    let samples: f64 = held_out.iter().map(|batch| batch.labels.len() as f64).sum();
+    let heads = 1 + held_out.iter().map(|batch| batch.more.len()).min().unwrap_or(0);
+    let most = (0..heads).map(|head| most_frequent(held_out, head)).sum::<f64>() / heads as f64;
     let (truth, permuted) = (mean(truth), mean(permuted));
     let regression = held_out.iter().any(|batch| batch.values.is_some());
     let chance = if regression { 0.0 } else { most / samples.max(1.0) };

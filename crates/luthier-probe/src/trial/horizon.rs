@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use luthier_data::epoch_order;
-use luthier_plan::{DataPlan, Plan, SplitPlan};
+use luthier_plan::{DataPlan, Plan, SplitPlan, streams};
 use luthier_recipe::{Curve, Every, Recipe};
 use luthier_train::{Prepared, TrainError, cut, prepare};
 
 use super::arm::{self, Arm};
-use crate::bench::Bench;
+use crate::bench::{Bench, each};
 use crate::clock::Clock;
 use crate::look::glance;
 
@@ -27,21 +27,30 @@ const BATCHES: usize = 4;
 pub(super) struct Horizon {
     /// Pairs of runs
     seeds: u64,
+    /// Of every stream; of a run without streams, one
+    parts: Vec<Part>,
+    /// Share of each recipe's epochs
+    epochs: f64,
+}
+
+/// How much of a stream is run.
+#[derive(Clone, Copy)]
+struct Part {
     /// Training samples of every run
     train: usize,
     /// Training samples that there are
     all: usize,
     /// Held-out samples of every run
     held_out: usize,
-    /// Share of each recipe's epochs
-    epochs: f64,
+    /// The fewest training samples that are worth a run
+    fewest: usize,
 }
 
 /// What running costs.
 struct Cost {
     /// Seconds to prepare a run
     setup: f64,
-    /// Seconds to train a sample once
+    /// Seconds to train a sample of the first stream once, and the share of the others' turns that goes with it
     sample: f64,
     /// Seconds to evaluate one, or to run what rests once
     forward: f64,
@@ -59,22 +68,29 @@ impl Horizon {
         let began = Instant::now();
         let prepared = prepare(recipes[0], base, device)?;
         let setup = began.elapsed().as_secs_f64();
-        let [all, held_out] = ["train", "valid"].map(|name| count(&prepared.plan, name));
-        let batch = recipes.iter().map(|recipe| recipe.train.batch_size).max().unwrap_or(1) as usize;
-        let classes = prepared.plan.data.classes.len();
+        let parts: Vec<Part> = streams::all(&prepared.plan)
+            .enumerate()
+            .map(|(at, plan)| {
+                let batch = |recipe: &&Recipe| recipe.of_stream(at).train.batch_size;
+                Part::of(plan, at == 0, recipes.iter().map(batch).max().unwrap_or(1) as usize)
+            })
+            .collect();
         let cost = cost(prepared, setup)?;
-        let own = if held_out == 0 { (all as f64 * SHARE) as usize } else { held_out };
-        let train = if held_out == 0 { all - own } else { all };
-        let held_out = own.min(HELD_OUT);
         let epochs = recipes.iter().map(|recipe| recipe.train.epochs).max().unwrap_or(1) as f64;
+        let held_out: usize = parts.iter().map(|part| part.held_out).sum();
         let evaluating = held_out as f64 * cost.forward * evaluations(recipes, epochs);
-        let fewest = (BATCHES * batch).max(4 * classes).min(train);
+        let Part { train, fewest, .. } = parts[0];
         let within = |seeds: u64| {
             let left = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup - evaluating;
             let affordable = (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
             let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
             let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
-            Horizon { seeds, train: affordable.clamp(fewest, train), all: train, held_out, epochs }
+            let kept = affordable.clamp(fewest, train);
+            Horizon {
+                seeds,
+                parts: parts.iter().map(|part| part.cut(kept as f64 / train as f64)).collect(),
+                epochs,
+            }
         };
         // rather one seed less than fewer epochs
         let most = within(seeds);
@@ -83,12 +99,12 @@ impl Horizon {
 
     /// Every epoch is run on all training samples.
     pub fn whole(&self) -> bool {
-        self.train == self.all && self.epochs >= 1.0
+        self.parts.iter().all(|part| part.train == part.all) && self.epochs >= 1.0
     }
 
-    /// Training samples of a run.
+    /// Training samples of a run, of all streams.
     pub fn samples(&self) -> u64 {
-        self.train as u64
+        self.parts.iter().map(|part| part.train as u64).sum()
     }
 
     /// Pairs of runs there is time for.
@@ -105,7 +121,8 @@ impl Horizon {
         clock: Clock,
     ) -> Result<Option<Arm>, TrainError> {
         let prepared = prepare(recipe, base, device)?;
-        let data = self.data(&prepared.plan);
+        let own = |(at, plan): (usize, &Plan)| self.parts.get(at).map(|part| part.data(plan, at == 0));
+        let data = streams::all(&prepared.plan).enumerate().filter_map(own).collect();
         let mut recipe = recipe.clone();
         // stages name their own lengths
         if recipe.stages.is_empty() {
@@ -118,9 +135,27 @@ impl Horizon {
         }
         arm::run(cut(prepared, &recipe, data)?, clock)
     }
+}
+
+impl Part {
+    /// All of a stream. Of the first, samples are held out where the recipe holds out none: they are what a trial is
+    /// judged by.
+    fn of(plan: &Plan, first: bool, batch: usize) -> Part {
+        let [all, held_out] = ["train", "valid"].map(|name| count(plan, name));
+        let own = if held_out == 0 && first { (all as f64 * SHARE) as usize } else { held_out };
+        let train = if held_out == 0 { all - own } else { all };
+        let fewest = (BATCHES * batch).max(4 * plan.data.classes.len()).clamp(1, train.max(1));
+        Part { train, all, held_out: own.min(HELD_OUT), fewest }
+    }
+
+    /// A share of its training samples.
+    fn cut(self, share: f64) -> Part {
+        let train = (share * self.train as f64).round() as usize;
+        Part { train: train.clamp(self.fewest.min(self.train), self.train), ..self }
+    }
 
     /// The samples of a run: the same for every recipe that divides the data the same way.
-    fn data(&self, plan: &Plan) -> DataPlan {
+    fn data(&self, plan: &Plan, first: bool) -> DataPlan {
         let seed = plan.recipe.seed;
         let pick = |split: &SplitPlan, name: &str, mut indices: Vec<u32>| {
             // in the order of the recipe: it may ask not to shuffle
@@ -129,23 +164,22 @@ impl Horizon {
             SplitPlan { name: name.into(), samples, ..split.clone() }
         };
         let drawn = |split: &SplitPlan| epoch_order(split.samples.len(), seed, u64::MAX, true);
-        let mut splits = Vec::new();
         let Some(train) = plan.data.split("train") else { return plan.data.clone() };
         let mut order = drawn(train);
         let valid = match plan.data.split("valid") {
             Some(valid) => {
                 let mut indices = drawn(valid);
                 indices.truncate(self.held_out);
-                pick(valid, "valid", indices)
+                Some(pick(valid, "valid", indices))
             }
-            None => {
+            None if first => {
                 let kept = order.len().saturating_sub(self.held_out);
-                pick(train, "valid", order.split_off(kept))
+                Some(pick(train, "valid", order.split_off(kept)))
             }
+            None => None,
         };
         order.truncate(self.train);
-        splits.push(pick(train, "train", order));
-        splits.push(valid);
+        let splits = std::iter::once(pick(train, "train", order)).chain(valid).collect();
         DataPlan { splits, ..plan.data.clone() }
     }
 }
@@ -164,10 +198,30 @@ fn count(plan: &Plan, split: &str) -> usize {
     plan.data.split(split).map_or(0, |split| split.samples.len())
 }
 
-/// Times a few updates, data included, and a forward pass of the whole network.
+/// Times a few updates of every stream, data included, and a forward pass of the whole network.
 fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
+    let Prepared { plan, mut model } = prepared;
+    let several = !plan.streams.is_empty();
+    let (mut pass, mut forward) = (0.0, 0.0_f64);
+    for own in each(&plan) {
+        let seen = if several { own.length.samples as f64 } else { count(&own, "train") as f64 };
+        let mut bench = Bench::new(Prepared { plan: own, model })?;
+        let timed = timed(&mut bench, several)?;
+        pass += seen * timed.sample;
+        forward = forward.max(timed.forward);
+        model = bench.into_prepared()?.model;
+    }
+    Ok(Cost { setup, sample: pass / count(&plan, "train").max(1) as f64, forward })
+}
+
+/// What a sample of one stream costs, in seconds.
+struct Timed {
+    sample: f64,
+    forward: f64,
+}
+
+fn timed(bench: &mut Bench, several: bool) -> Result<Timed, TrainError> {
     const UPDATES: usize = 3;
-    let mut bench = Bench::new(prepared)?;
     let began = Instant::now();
     glance(bench.runner(), &bench.first, false)?;
     let forward = began.elapsed().as_secs_f64() / bench.first.labels.len().max(1) as f64;
@@ -177,8 +231,11 @@ fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
         let read = Instant::now();
         let Some(mut update) = batches.next_update(1)? else { break };
         let read = read.elapsed().as_secs_f64();
-        for batch in std::mem::take(&mut update.batches) {
-            update.batches.push(bench.short(batch)?);
+        // what rests in one stream moves in another: nothing of it is kept
+        if !several {
+            for batch in std::mem::take(&mut update.batches) {
+                update.batches.push(bench.short(batch)?);
+            }
         }
         let samples: usize = update.batches.iter().map(|batch| batch.labels.len()).sum();
         let began = Instant::now();
@@ -191,6 +248,5 @@ fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
         let seconds = began.elapsed().as_secs_f64().max(read);
         fastest = fastest.min(seconds / samples.max(1) as f64);
     }
-    let sample = if fastest.is_finite() { fastest } else { 3.0 * forward };
-    Ok(Cost { setup, sample, forward })
+    Ok(Timed { sample: if fastest.is_finite() { fastest } else { 3.0 * forward }, forward })
 }

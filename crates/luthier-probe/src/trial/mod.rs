@@ -15,7 +15,7 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use arm::Arm;
+pub use arm::{Arm, StreamEnd};
 pub use patch::{Patch, patched};
 
 use crate::clock::Clock;
@@ -66,6 +66,11 @@ pub struct Trial {
     pub seconds: f64,
 }
 
+/// Whether a loss with this key changed is another loss.
+fn redefines(key: &str) -> bool {
+    key.starts_with("loss") || key.starts_with("model.heads") || key.contains(".loss_weights")
+}
+
 /// Tries a change of a recipe: both arms from the same text, with the same seeds (up to three, `seeds` at most, two at
 /// least), data and order, on as much data and for as long as `budget` allows. Nothing is written but below a temporary
 /// folder. A run that the budget does not let end is not counted.
@@ -84,7 +89,7 @@ pub fn trial(
     let recipes = [&loaded.recipe, &changed.recipe];
     let seeds = seeds.clamp(FEWEST_SEEDS, MOST_SEEDS);
     let horizon = Horizon::of(recipes, &loaded.base, device, [FEWEST_SEEDS, seeds], clock)?;
-    let by_loss = !patch.keys().any(|key| key.starts_with("loss"));
+    let by_loss = !patch.keys().any(|key| redefines(key));
     let mut arms: [Vec<Arm>; 2] = Default::default();
     let mut note = String::new();
     let mut longest: f64 = 0.0;

@@ -15,15 +15,37 @@ pub type Patch = BTreeMap<String, Value>;
 /// # Errors
 /// A key or value cannot be, or what is taken out has no default.
 pub fn patched(loaded: &Loaded, patch: &Patch) -> Result<Loaded, TrialError> {
-    let given = patch.iter().filter(|(_, value)| !value.is_null());
-    let sets = given.map(|(key, value)| format!("{key}={}", literal(value)));
-    let sets: Vec<String> = loaded.sets.iter().cloned().chain(sets).collect();
+    let given: Vec<String> = patch
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| format!("{key}={}", literal(value)))
+        .collect();
+    let gone: Vec<&String> = patch.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key).collect();
+    if let Some(mut changed) = taken_out(loaded, &gone, &given) {
+        changed.base.clone_from(&loaded.base);
+        return Ok(changed);
+    }
+    let sets: Vec<String> = loaded.sets.iter().cloned().chain(given).collect();
     let mut changed = parse(&loaded.file, &loaded.text, &sets)?;
     changed.base.clone_from(&loaded.base);
-    for key in patch.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key) {
+    for key in gone {
         changed.recipe = without(&changed.recipe, key)?;
     }
     Ok(changed)
+}
+
+/// The recipe without keys, out of the text: what is given may not go with what is taken out, and a further change stands
+/// on this one. `None` where there is nothing to take out, or no recipe is left.
+fn taken_out(loaded: &Loaded, gone: &[&String], given: &[String]) -> Option<Loaded> {
+    if gone.is_empty() {
+        return None;
+    }
+    let nulls: Patch = gone.iter().map(|key| ((*key).clone(), Value::Null)).collect();
+    let text = luthier_doctor::patch::apply(&loaded.text, &nulls).ok()?;
+    let key_of = |set: &str| set.split('=').next().unwrap_or_default().trim().to_owned();
+    let stays = |set: &&String| !gone.iter().any(|key| luthier_doctor::patch::is_within(&key_of(set), key));
+    let sets: Vec<String> = loaded.sets.iter().filter(stays).chain(given).cloned().collect();
+    parse(&loaded.file, &text, &sets).ok()
 }
 
 /// A recipe without a key: its default stands there instead.

@@ -12,12 +12,14 @@ const SMALL: f64 = 0.05;
 
 /// Judges pairs of runs by their loss, or by their score where the loss was changed.
 pub(super) fn judge(before: &[Arm], after: &[Arm], by_loss: bool) -> Proof {
+    let of_streams = named(before.iter().chain(after), by_loss);
     let finite = before.iter().chain(after).filter_map(|arm| arm.loss);
     let worst = DIVERGED * finite.fold(1.0, f64::max);
     let value = |arm: &Arm| if by_loss { arm.loss.unwrap_or(worst) } else { arm.score };
     let (before, after): (Vec<f64>, Vec<f64>) =
         before.iter().zip(after).map(|(a, b)| (value(a), value(b))).unzip();
-    let metric = if by_loss { "valid.loss" } else { "valid.score" }.to_owned();
+    let metric = if by_loss { "valid.loss" } else { "valid.score" };
+    let metric = format!("{metric}{of_streams}");
     let better = |(a, b): (&f64, &f64)| if by_loss { a - b } else { b - a };
     let gains: Vec<f64> = before.iter().zip(&after).map(better).collect();
     let seeds = gains.len() as u64;
@@ -44,6 +46,13 @@ pub(super) fn judge(before: &[Arm], after: &[Arm], by_loss: bool) -> Proof {
     }
 }
 
+/// Of which streams a number is the sum or the mean, where there are several.
+fn named<'a>(mut arms: impl Iterator<Item = &'a Arm>, by_loss: bool) -> String {
+    let Some(arm) = arms.find(|arm| arm.streams.len() > 1) else { return String::new() };
+    let names: Vec<&str> = arm.streams.iter().map(|stream| stream.name.as_str()).collect();
+    format!(" ({} of {})", if by_loss { "sum" } else { "mean" }, names.join(" and "))
+}
+
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
@@ -62,12 +71,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails should fail")]
 
     use super::*;
+    use crate::trial::StreamEnd;
 
     fn arms(losses: &[f64]) -> Vec<Arm> {
         let arm = |loss: &f64| Arm {
             loss: loss.is_finite().then_some(*loss),
             score: 1.0 / (1.0 + loss),
             updates: 10,
+            streams: Vec::new(),
         };
         losses.iter().map(arm).collect()
     }
@@ -104,6 +115,16 @@ mod tests {
         assert_eq!(verdict(&[nan, nan], &[3.0, 2.9]), Outcome::Proved);
         assert_eq!(verdict(&[3.0, 2.9], &[nan, nan]), Outcome::Refuted);
         assert!(judge(&arms(&[nan, nan]), &arms(&[3.0, 2.9]), true).before.unwrap() >= 30.0);
+    }
+
+    #[test]
+    fn several_streams_are_named() {
+        let mut both = arms(&[2.0, 2.1]);
+        let end = |name: &str| StreamEnd { name: name.into(), loss: 1.0, score: 0.5 };
+        both[0].streams = vec![end("new"), end("replay")];
+        let proof = judge(&both, &arms(&[1.0, 1.1]), true);
+        assert_eq!(proof.metric, "valid.loss (sum of new and replay)");
+        assert_eq!(judge(&both, &both, false).metric, "valid.score (mean of new and replay)");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use luthier_plan::{PlanError, resolve, streams};
+use luthier_model::Model;
+use luthier_plan::{Plan, PlanError, resolve, streams};
 use luthier_recipe::{Recipe, Task};
 use tch::Device;
 
@@ -62,22 +63,32 @@ pub(super) fn several(
         plan.notes.splice(0..0, std::mem::take(&mut notes[at]));
         plans.push(plan);
     }
+    let plan = joined(plans, &model)?;
+    Ok(Prepared { plan, model })
+}
+
+/// The plans of all streams as one run's: they take turns, and the first holds the others.
+///
+/// # Errors
+/// They cannot take turns, or there is no plan at all.
+pub(crate) fn joined(mut plans: Vec<Plan>, model: &Model) -> Result<Plan, TrainError> {
     if plans.len() > 1 {
         streams::interleave(&mut plans)?;
         // one prefix is kept for one order of samples
         plans.iter_mut().for_each(|plan| plan.recipe.train.prefix_cache.enabled = false);
     }
-    let mut plan = plans.remove(0);
-    for other in &mut plans {
+    let mut plans = plans.into_iter();
+    let mut plan = plans.next().ok_or_else(|| TrainError::State("there is no stream".into()))?;
+    plan.streams = plans.collect();
+    for other in &mut plan.streams {
         other.recipe.streams.clear();
     }
-    plan.streams = plans;
-    plan_prefixes(&mut plan, &model)?;
-    Ok(Prepared { plan, model })
+    plan_prefixes(&mut plan, model)?;
+    Ok(plan)
 }
 
 /// An error of a stream's plan, at the stream's own keys.
-fn within(recipe: &Recipe, at: usize, error: TrainError) -> TrainError {
+pub(crate) fn within(recipe: &Recipe, at: usize, error: TrainError) -> TrainError {
     match (error, recipe.streams.get(at)) {
         (TrainError::Plan(PlanError { key, what, help }), Some(stream)) => {
             let what = format!("stream `{}`: {what}", stream.name);

@@ -1,6 +1,8 @@
 //! What the doctor says, as a page to read.
 
-use luthier_doctor::{Finding, Outcome, Severity, Status, Verdict};
+use std::collections::BTreeMap;
+
+use luthier_doctor::{Finding, Outcome, Proof, Severity, Status, Verdict};
 use luthier_recipe::literal;
 
 use super::Page;
@@ -19,6 +21,13 @@ pub fn verdict_text(verdict: &Verdict, file: &str, look: &Look, verbose: u8) -> 
         if verbose > 0 {
             whole(&mut page, finding, file);
         }
+    }
+    if let Some(repair) = &verdict.repaired {
+        let codes = repair.codes.join(", ");
+        page.text.push_str(&format!("{}\n", look.paint(BOLD, &format!("all cures together ({codes})"))));
+        changes(&mut page, &repair.patch);
+        tried(&mut page, &repair.proof, "them");
+        page.text.push('\n');
     }
     if verbose == 0 && !notes.is_empty() {
         page.text.push_str(&format!("{}\n", look.paint(BOLD, "worth knowing")));
@@ -71,15 +80,9 @@ fn whole(page: &mut Page, finding: &Finding, file: &str) {
     }
     if let Some(fix) = &finding.fix {
         page.wrapped(&format!("{} ", look.paint(GREEN.bold(), "cure:")), &fix.summary);
-        for (key, value) in &fix.patch {
-            let line = match value {
-                serde_json::Value::Null => format!("  - {key}"),
-                value => format!("  {key} = {}", literal(value)),
-            };
-            page.line(&look.paint(GREEN, &line));
-        }
+        changes(page, &fix.patch);
     }
-    proof(page, finding);
+    tried(page, &finding.proof, "the cure");
     if !finding.refute.is_empty() {
         page.wrapped(&format!("{} ", look.paint(DIM, "wrong if:")), &finding.refute);
     }
@@ -87,8 +90,19 @@ fn whole(page: &mut Page, finding: &Finding, file: &str) {
     page.text.push('\n');
 }
 
-fn proof(page: &mut Page, finding: &Finding) {
-    let proof = &finding.proof;
+/// The keys of a patch, one a line.
+fn changes(page: &mut Page, patch: &BTreeMap<String, serde_json::Value>) {
+    for (key, value) in patch {
+        let line = match value {
+            serde_json::Value::Null => format!("  - {key}"),
+            value => format!("  {key} = {}", literal(value)),
+        };
+        page.line(&page.look.paint(GREEN, &line));
+    }
+}
+
+/// What a trial of something showed.
+fn tried(page: &mut Page, proof: &Proof, with: &str) {
     let (style, word) = match proof.verdict {
         Outcome::Proved => (GREEN.bold(), "proved:"),
         Outcome::Refuted => (RED.bold(), "refuted:"),
@@ -101,7 +115,7 @@ fn proof(page: &mut Page, finding: &Finding) {
     page.wrapped(
         &format!("{word} "),
         &format!(
-            "{} is {} as it is and {} with the cure ({} seeds{noise})",
+            "{} is {} as it is and {} with {with} ({} seeds{noise})",
             proof.metric,
             number(proof.before),
             number(proof.after),

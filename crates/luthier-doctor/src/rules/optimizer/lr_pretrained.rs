@@ -26,7 +26,8 @@
 //! Adam 1e-4 (transformers 5e-5), SGD 0.01 with momentum 0.9 at most; a rate of its own for the head.
 //!
 //! ## When it is wrong
-//! When nearly all of the network is frozen and only new layers train; such groups are left out.
+//! When nearly all of the network is frozen and only new layers train; such groups are left out, and so is what LoRA
+//! trains: FIN006 looks at that.
 //!
 //! ## Source
 //! Published recipes fine-tune at 1e-5 … 1e-4 with Adam, and at 0.001 … 0.01 with SGD. The bands are wide on
@@ -58,8 +59,14 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let Some(load) = plan.model.load.as_ref().filter(|load| load.matched > 0) else { return Vec::new() };
+    // nor are the heads that are trained whole beside it, whatever they were loaded with
+    let beside = plan.model.lora.as_ref().map_or(&[][..], |lora| lora.modules_to_save.as_slice());
+    let whole = |name: &str| {
+        beside.iter().any(|layer| name.strip_prefix(layer.as_str()).is_some_and(|rest| rest.starts_with('.')))
+    };
     let kept = plan.model.tensors.iter().filter(|tensor| {
         tensor.role == Role::Weight
+            && !whole(&tensor.name)
             && !load.head.contains(&tensor.name)
             && !load.missing.contains(&tensor.name)
             // LoRA's matrices are new; how far they may leap is a rule of its own

@@ -33,10 +33,13 @@
 //! ## Source
 //! torch.optim keeps state per optimizer and parameter; the question of document 1's author.
 
+use std::collections::BTreeMap;
+
 use luthier_plan::{Plan, streams};
 use luthier_recipe::Rule as Update;
+use serde_json::{Value as Json, json};
 
-use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
+use crate::{Category, Facts, Finding, Fix, Kind, Phase, Rule, Severity};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -74,7 +77,23 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "each optimizer keeps averages of gradients that the other's steps have made stale",
             "with one optimizer for both, the losses of both streams fall as they do now",
         );
-    vec![finding]
+    let summary = "one optimizer, by the sum of all streams' gradients".to_owned();
+    vec![Finding { fix: Some(Fix { summary, patch: summed(plan) }), ..finding }]
+}
+
+/// What makes one optimizer of several: those of the streams beside the first are taken out.
+fn summed(plan: &Plan) -> BTreeMap<String, Json> {
+    let mut patch = BTreeMap::from([("train.interleave".to_owned(), json!("sum"))]);
+    for (at, stream) in plan.recipe.streams.iter().enumerate() {
+        let given = [
+            ("optim", at > 0 && stream.optim.is_some()),
+            ("schedule", at > 0 && stream.schedule.is_some()),
+            ("steps", stream.steps != 1),
+        ];
+        let gone = given.iter().filter(|(_, given)| *given);
+        patch.extend(gone.map(|(name, _)| (format!("streams[{at}].{name}"), Json::Null)));
+    }
+    patch
 }
 
 fn is_high(plan: &Plan) -> bool {

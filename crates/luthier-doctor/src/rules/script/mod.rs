@@ -10,7 +10,9 @@ mod lora_head;
 mod no_eval_mode;
 mod no_seed;
 mod not_shuffled;
+mod past_the_wrapper;
 mod rate;
+mod same_batches;
 mod schedule_first;
 mod schedule_per_batch;
 mod schedule_per_epoch;
@@ -45,6 +47,8 @@ pub(super) static SCRIPT: &[&Rule] = &[
     &not_shuffled::RULE,
     &box_format::RULE,
     &epoch_not_told::RULE,
+    &same_batches::RULE,
+    &past_the_wrapper::RULE,
     &lora_head::RULE,
 ];
 

@@ -36,6 +36,13 @@ const HEAD: &str = "    model.fc = nn.Linear(512, 10)\n";
 const COCO: &str = "    model.fc = nn.Linear(512, 10)\n    detector = models.detection.fasterrcnn_resnet50_fpn()\n    \
                     boxes = [note[\"bbox\"] for note in notes]\n    targets = [{\"boxes\": torch.tensor(boxes)}]\n";
 
+/// The model among other processes, its samples dealt out, and every epoch in an order of its own.
+const WRAPPED: &str = "    model.fc = nn.Linear(512, 10)\n    model = DistributedDataParallel(model)\n";
+const DEALT: (&str, &str) =
+    ("batch_size=64, shuffle=True", "batch_size=64, sampler=DistributedSampler(train_set)");
+const TOLD: (&str, &str) =
+    ("        model.train()\n", "        model.train()\n        train_loader.sampler.set_epoch(epoch)\n");
+
 /// A rule, how grave its finding is, and edits that bring the fault in.
 type Case<'a> = (&'a str, Severity, &'a [(&'a str, &'a str)]);
 
@@ -127,6 +134,12 @@ fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
             Severity::Warning,
             &[("batch_size=64, shuffle=True", "batch_size=64, sampler=DistributedSampler(train_set)")],
         ),
+        ("DIS302", Severity::Error, &[(HEAD, WRAPPED)]),
+        (
+            "DIS303",
+            Severity::Error,
+            &[(HEAD, WRAPPED), DEALT, TOLD, ("outputs = model(x)", "outputs = model.module(x)")],
+        ),
     ];
     for (code, severity, pairs) in cases {
         let text = changed(pairs);
@@ -210,6 +223,21 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
             "    torch.manual_seed(0)\n",
             "    torch.manual_seed(0)\n    # optimizer.step() in a loop\n    print('zip(a_loader, b_loader)')\n",
         )],
+        // processes that share the samples, and an evaluation that goes round the wrapper
+        &[(HEAD, WRAPPED), DEALT, TOLD, ("right += (model(x)", "right += (model.module(x)")],
+        // a process's own share
+        &[(HEAD, WRAPPED), ("ImageFolder(\"train\")", "Shards(\"train\", rank=rank)")],
+        // gradients exchanged by hand
+        &[
+            (HEAD, WRAPPED),
+            DEALT,
+            TOLD,
+            ("outputs = model(x)", "outputs = model.module(x)"),
+            (
+                step,
+                "            dist.all_reduce(model.module.fc.weight.grad)\n            optimizer.step()\n",
+            ),
+        ],
         // a mode given as an argument
         &[("    model.eval()\n", "    model.train(False)\n")],
     ];
