@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn two_sources_in_one_curve_are_told_apart() {
         let mixed = |update: u64| {
-            let (height, noise) = if update % 2 == 0 { (9.0, 0.2) } else { (2.3, 0.2) };
+            let (height, noise) = if update.is_multiple_of(2) { (9.0, 0.2) } else { (2.3, 0.2) };
             height * (0.6 + 0.4 * fall(update)) + noise * normal(update)
         };
         let found = one(&RULE, &run(200, mixed));

@@ -85,7 +85,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .fix("twice the epochs", [("train.epochs", json!(2 * epochs))]);
     if let (Some(r2), Some(plan)) = (below, facts.plan) {
         finding = finding
-            .evidence(format!("R² is {r2:.3} on the validation split: the targets' mean is the better answer"))
+            .evidence(format!(
+                "R² is {r2:.3} on the validation split: the targets' mean is the better answer"
+            ))
             .fix("raise the rate", [("optim.lr", json!(10.0 * plan.recipe.optim.lr))]);
     }
     vec![finding]
@@ -110,7 +112,8 @@ mod tests {
     #[test]
     fn a_regression_that_ends_below_its_mean() {
         let falls = |r2| {
-            let mut made = run(300, |update| 2.5 - 1.4 * update as f64 / 300.0).valid(&[(1.5, 0.0), (1.1, 0.0)]);
+            let mut made =
+                run(300, |update| 2.5 - 1.4 * update as f64 / 300.0).valid(&[(1.5, 0.0), (1.1, 0.0)]);
             for eval in &mut made.0.metrics.evals {
                 (eval.accuracy, eval.r2) = (None, Some(r2));
             }

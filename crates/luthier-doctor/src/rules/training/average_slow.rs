@@ -78,7 +78,9 @@ mod tests {
         let world = World::default();
         let updates = Subject::new(TABLE, &[], &world).plan.length.updates as f64;
         // what remains of the start: nearly all, a third, a twentieth
-        for (share, expected) in [(0.98_f64, Some(Severity::Warning)), (0.33, Some(Severity::Warning)), (0.05, None)] {
+        for (share, expected) in
+            [(0.98_f64, Some(Severity::Warning)), (0.33, Some(Severity::Warning)), (0.05, None)]
+        {
             let set = format!("train.ema={{ decay = {} }}", share.powf(1.0 / updates));
             assert_eq!(severity(&RULE, TABLE, &[&set], &world), expected, "{share}");
         }
