@@ -3,6 +3,7 @@
 use luthier_plan::{DataPlan, Machine, Plan, SplitPlan, TextPlan, TextSplit, resolve};
 use luthier_recipe::Recipe;
 
+use crate::contrast;
 use crate::prefix::plan_prefixes;
 use crate::texts::Reader;
 use crate::{Prepared, TrainError};
@@ -24,7 +25,10 @@ pub fn cut(prepared: Prepared, recipe: &Recipe, data: DataPlan) -> Result<Prepar
         ranks: old.ranks,
     };
     let mut plan: Plan = resolve(recipe, &old.base, data, text, tensors, machine)?;
-    plan_prefixes(&mut plan, &model)?;
+    match plan.recipe.contrastive {
+        Some(_) => contrast::settle(&mut plan),
+        None => plan_prefixes(&mut plan, &model)?,
+    }
     Ok(Prepared { plan, model })
 }
 

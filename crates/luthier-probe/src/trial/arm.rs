@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use luthier_plan::{EvalEnd, Event, Listener, Outcome, Wish};
+use luthier_plan::{EmbeddingsEnd, EvalEnd, Event, Listener, Outcome, Plan, Wish};
 use luthier_train::{Job, Prepared, Runner, Session, TrainError};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,20 @@ use tempfile::TempDir;
 
 use crate::clock::Clock;
 
+/// Embeddings spread less than this share of an even spread have collapsed.
+const COLLAPSED: f64 = 0.1;
+
 /// How one run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
     /// Loss on the held-out samples at the end; `None` where the run diverged
     pub loss: Option<f64>,
-    /// Share of right answers there, or R² of a regression; 0 where it diverged
+    /// Share of right answers there, or R² of a regression; of a contrast, what the nearest neighbours say right, or 1
+    /// without labels. 0 where it diverged, and where embeddings are one point
     pub score: f64,
+    /// A contrast whose held-out samples have labels
+    #[serde(default)]
+    pub labelled: bool,
     /// Updates that were made
     pub updates: u64,
 }
@@ -26,6 +33,9 @@ pub struct Arm {
 #[derive(Default)]
 struct Heard {
     eval: Option<EvalEnd>,
+    embeddings: Option<EmbeddingsEnd>,
+    /// Mean loss of the last epoch
+    trained: Option<f64>,
     updates: u64,
 }
 
@@ -39,6 +49,8 @@ impl Listener for Ear {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::EvalEnd(end) if end.split == "valid" && !end.estimate => heard.eval = Some(end.clone()),
+            Event::Embeddings(end) => heard.embeddings = Some(end.clone()),
+            Event::EpochEnd { loss, stream, .. } if stream.is_empty() => heard.trained = Some(*loss),
             Event::StepEnd(_) => heard.updates += 1,
             _ => {}
         }
@@ -67,18 +79,39 @@ pub(super) fn run(prepared: Prepared, clock: Clock) -> Result<Option<Arm>, Train
     let mut runner = Runner::new(prepared.plan, prepared.model)?;
     // what frozen parts give may go to a file: not to one that later runs would find
     runner.cache = folder.path().to_path_buf();
-    let stop = AtomicBool::new(false);
+    let (stop, labelled) = (AtomicBool::new(false), labelled(&runner.plan));
     let end = Session::new(Job::new(runner)?, folder.path(), &mut listeners, &stop)?.unsaved().run();
     let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
     let (eval, updates) = (&heard.eval, heard.updates);
     match end {
         Ok(end) if end.outcome == Outcome::Interrupted => Ok(None),
+        Ok(_) if heard.embeddings.is_some() => Ok(Some(contrast(&heard))),
         Ok(_) => {
             let loss = eval.as_ref().map(|eval| eval.loss).filter(|loss| loss.is_finite());
             let score = eval.as_ref().and_then(|eval| eval.accuracy.or(eval.r2)).unwrap_or(0.0);
-            Ok(Some(Arm { loss, score, updates }))
+            Ok(Some(Arm { loss, score, labelled: false, updates }))
         }
-        Err(TrainError::Diverged { .. }) => Ok(Some(Arm { loss: None, score: 0.0, updates })),
+        Err(TrainError::Diverged { .. }) => {
+            Ok(Some(Arm { loss: None, score: 0.0, labelled, updates }))
+        },
         Err(error) => Err(error),
     }
+}
+
+/// How a contrast ended that did not diverge.
+fn contrast(heard: &Heard) -> Arm {
+    let end = heard.embeddings.as_ref();
+    let collapsed = end.is_none_or(|end| !(end.std >= COLLAPSED * end.even_std));
+    let knn = end.and_then(|end| end.knn);
+    Arm {
+        loss: heard.trained.filter(|loss| loss.is_finite() && !collapsed),
+        score: if collapsed { 0.0 } else { knn.unwrap_or(1.0) },
+        labelled: knn.is_some(),
+        updates: heard.updates,
+    }
+}
+
+/// Whether neighbours can be asked for classes.
+fn labelled(plan: &Plan) -> bool {
+    plan.recipe.contrastive.is_some() && plan.data.classes.len() > 1 && plan.data.split("valid").is_some()
 }

@@ -12,7 +12,7 @@ use luthier_train::{Prepared, TrainError, cut, prepare};
 use super::arm::{self, Arm};
 use crate::bench::Bench;
 use crate::clock::Clock;
-use crate::look::glance;
+use crate::look::forward;
 
 /// Share of the budget that is planned with: the rest is for what was guessed wrong.
 const PLANNED: f64 = 0.8;
@@ -62,19 +62,29 @@ impl Horizon {
         let [all, held_out] = ["train", "valid"].map(|name| count(&prepared.plan, name));
         let batch = recipes.iter().map(|recipe| recipe.train.batch_size).max().unwrap_or(1) as usize;
         let classes = prepared.plan.data.classes.len();
+        let contrasts = prepared.plan.recipe.contrastive.is_some();
+        let clusters = recipes.iter().filter_map(|recipe| most_clusters(recipe)).max().unwrap_or(0);
         let cost = cost(prepared, setup)?;
         let own = if held_out == 0 { (all as f64 * SHARE) as usize } else { held_out };
         let train = if held_out == 0 { all - own } else { all };
+        let all = train;
         let held_out = own.min(HELD_OUT);
         let epochs = recipes.iter().map(|recipe| recipe.train.epochs).max().unwrap_or(1) as f64;
-        let evaluating = held_out as f64 * cost.forward * evaluations(recipes, epochs);
-        let fewest = (BATCHES * batch).max(4 * classes).min(train);
+        // neighbours are looked for among the training samples, and two views are held against each other
+        let looked = if contrasts { held_out + 3 * train } else { held_out };
+        let evaluating = looked as f64 * cost.forward * evaluations(recipes, epochs);
+        let fewest = (BATCHES * batch).max(4 * classes).max(clusters).min(train);
         let within = |seeds: u64| {
             let left = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup - evaluating;
             let affordable = (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
             let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
             let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
-            Horizon { seeds, train: affordable.clamp(fewest, train), all: train, held_out, epochs }
+            let mut train = affordable.clamp(fewest, train);
+            if contrasts && train > batch && train % batch == 1 {
+                // a last batch of one sample has no other to contrast it with
+                train -= 1;
+            }
+            Horizon { seeds, train, all, held_out, epochs }
         };
         // rather one seed less than fewer epochs
         let most = within(seeds);
@@ -155,6 +165,12 @@ fn judged_on_the_way(recipe: &Recipe) -> bool {
     recipe.train.early_stopping.is_some() || matches!(recipe.schedule.curve, Curve::ReduceLROnPlateau { .. })
 }
 
+/// Clusters of the finest granularity of a contrast.
+fn most_clusters(recipe: &Recipe) -> Option<usize> {
+    let prototypes = recipe.contrastive.as_ref()?.prototypes.as_ref()?;
+    prototypes.clusters.iter().max().map(|most| *most as usize)
+}
+
 /// Evaluations of the run that evaluates most.
 fn evaluations(recipes: [&Recipe; 2], epochs: f64) -> f64 {
     if recipes.iter().any(|recipe| judged_on_the_way(recipe)) { epochs } else { 1.0 }
@@ -169,7 +185,7 @@ fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
     const UPDATES: usize = 3;
     let mut bench = Bench::new(prepared)?;
     let began = Instant::now();
-    glance(bench.runner(), &bench.first, false)?;
+    forward(bench.runner(), &bench.first, false)?;
     let forward = began.elapsed().as_secs_f64() / bench.first.labels.len().max(1) as f64;
     let mut batches = bench.runner().feed.train(0, 0)?;
     let mut fastest = f64::INFINITY;
@@ -182,7 +198,7 @@ fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
         }
         let samples: usize = update.batches.iter().map(|batch| batch.labels.len()).sum();
         let began = Instant::now();
-        match bench.job.gradients(&update, number as u64) {
+        match bench.gradients(&update, number as u64) {
             Ok(mut half) => bench.job.apply(&mut half, 0.0)?,
             Err(TrainError::Diverged { .. }) => {}
             Err(error) => return Err(error),

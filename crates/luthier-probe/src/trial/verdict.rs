@@ -2,7 +2,9 @@
 
 use luthier_doctor::{Outcome, Proof};
 
-use super::Arm;
+use luthier_recipe::Recipe;
+
+use super::{Arm, Patch};
 
 /// A run that diverged counts as this many times the worst loss of those that did not.
 const DIVERGED: f64 = 10.0;
@@ -10,14 +12,52 @@ const DIVERGED: f64 = 10.0;
 /// A noise below this share of what is measured is small: what does not show above it is not there.
 const SMALL: f64 = 0.05;
 
-/// Judges pairs of runs by their loss, or by their score where the loss was changed.
-pub(super) fn judge(before: &[Arm], after: &[Arm], by_loss: bool) -> Proof {
+/// What runs are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Loss on the held-out samples; of a contrast, of the last epoch
+    Loss(&'static str),
+    /// The share of right answers, R², or what nearest neighbours say
+    Score(&'static str),
+    /// Whether a contrast ended with numbers and without a collapse
+    Sound,
+}
+
+impl By {
+    /// What fits a recipe and a change of it. A contrast's loss is of its own views, keys and temperature: two of them are
+    /// compared where nothing but the way down was changed. What it has learned is what labels say that it never saw
+    /// (`labelled`).
+    pub fn of(recipe: &Recipe, patch: &Patch, labelled: bool) -> Self {
+        if recipe.contrastive.is_some() {
+            let way = ["optim.", "schedule.", "train.clip_grad_norm", "train.precision", "train.grad_scaler"];
+            let same = patch.keys().all(|key| way.iter().any(|way| key.starts_with(way)));
+            return match (labelled, same) {
+                (true, _) => By::Score("valid.knn"),
+                (false, true) => By::Loss("train.loss"),
+                (false, false) => By::Sound,
+            };
+        }
+        let changed = patch.keys().any(|key| key.starts_with("loss"));
+        if changed { By::Score("valid.score") } else { By::Loss("valid.loss") }
+    }
+
+    fn metric(self) -> &'static str {
+        match self {
+            By::Loss(metric) | By::Score(metric) => metric,
+            By::Sound => "run.sound",
+        }
+    }
+}
+
+/// Judges pairs of runs.
+pub(super) fn judge(before: &[Arm], after: &[Arm], by: By) -> Proof {
+    let by_loss = matches!(by, By::Loss(_));
     let finite = before.iter().chain(after).filter_map(|arm| arm.loss);
     let worst = DIVERGED * finite.fold(1.0, f64::max);
     let value = |arm: &Arm| if by_loss { arm.loss.unwrap_or(worst) } else { arm.score };
     let (before, after): (Vec<f64>, Vec<f64>) =
         before.iter().zip(after).map(|(a, b)| (value(a), value(b))).unzip();
-    let metric = if by_loss { "valid.loss" } else { "valid.score" }.to_owned();
+    let metric = by.metric().to_owned();
     let better = |(a, b): (&f64, &f64)| if by_loss { a - b } else { b - a };
     let gains: Vec<f64> = before.iter().zip(&after).map(better).collect();
     let seeds = gains.len() as u64;
@@ -29,6 +69,9 @@ pub(super) fn judge(before: &[Arm], after: &[Arm], by_loss: bool) -> Proof {
         Outcome::Inconclusive
     } else if gain > 2.0 * noise && gains.iter().all(|gain| *gain > 0.0) {
         Outcome::Proved
+    } else if by == By::Sound && gain == 0.0 && before > 0.0 {
+        // both went to their end: which of them is better is not to be told
+        Outcome::Inconclusive
     } else if gain <= 0.0 || noise <= SMALL * before.abs() {
         Outcome::Refuted
     } else {
@@ -63,17 +106,20 @@ mod tests {
 
     use super::*;
 
+    const LOSS: By = By::Loss("valid.loss");
+
     fn arms(losses: &[f64]) -> Vec<Arm> {
         let arm = |loss: &f64| Arm {
             loss: loss.is_finite().then_some(*loss),
-            score: 1.0 / (1.0 + loss),
+            score: if loss.is_finite() { 1.0 / (1.0 + loss) } else { 0.0 },
+            labelled: false,
             updates: 10,
         };
         losses.iter().map(arm).collect()
     }
 
     fn verdict(before: &[f64], after: &[f64]) -> Outcome {
-        judge(&arms(before), &arms(after), true).verdict
+        judge(&arms(before), &arms(after), LOSS).verdict
     }
 
     #[test]
@@ -93,9 +139,9 @@ mod tests {
 
     #[test]
     fn one_pair_proves_nothing() {
-        let proof = judge(&arms(&[2.0]), &arms(&[0.1]), true);
+        let proof = judge(&arms(&[2.0]), &arms(&[0.1]), LOSS);
         assert_eq!((proof.verdict, proof.noise, proof.before), (Outcome::Inconclusive, None, Some(2.0)));
-        assert_eq!(judge(&[], &[], true).before, None);
+        assert_eq!(judge(&[], &[], LOSS).before, None);
     }
 
     #[test]
@@ -103,12 +149,39 @@ mod tests {
         let nan = f64::NAN;
         assert_eq!(verdict(&[nan, nan], &[3.0, 2.9]), Outcome::Proved);
         assert_eq!(verdict(&[3.0, 2.9], &[nan, nan]), Outcome::Refuted);
-        assert!(judge(&arms(&[nan, nan]), &arms(&[3.0, 2.9]), true).before.unwrap() >= 30.0);
+        assert!(judge(&arms(&[nan, nan]), &arms(&[3.0, 2.9]), LOSS).before.unwrap() >= 30.0);
     }
 
     #[test]
     fn where_the_loss_was_changed_the_score_decides() {
-        let proof = judge(&arms(&[2.3, 2.4]), &arms(&[0.4, 0.5]), false);
+        let proof = judge(&arms(&[2.3, 2.4]), &arms(&[0.4, 0.5]), By::Score("valid.score"));
         assert_eq!((proof.metric.as_str(), proof.verdict), ("valid.score", Outcome::Proved));
+    }
+
+    #[test]
+    fn a_contrast_is_judged_by_neighbours_or_by_its_loss_where_that_is_of_the_same_kind() {
+        let text = "name = \"t\"\ntask = \"contrastive\"\n[data]\ntrain = \"t\"\n[data.transform]\ntrain = [{ op = \
+                    \"Resize\", size = 32 }]\neval = [{ op = \"Resize\", size = 32 }]\n[model]\narch = \"resnet18\"\n\
+                    weights = \"none\"\n[contrastive]\nqueue = 64\n[optim]\ntype = \"SGD\"\nlr = 0.1\n[train]\n\
+                    epochs = 1\nbatch_size = 32\n";
+        let recipe = luthier_recipe::parse("t.toml", text, &[]).unwrap().recipe;
+        let patch = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), 1.into())).collect::<Patch>();
+        let rows = [
+            (&["optim.lr"][..], true, By::Score("valid.knn")),
+            (&["optim.lr", "schedule.warmup.steps"], false, By::Loss("train.loss")),
+            (&["optim.lr", "contrastive.temperature"], false, By::Sound),
+            (&["data.transform.train"], false, By::Sound),
+        ];
+        for (keys, labelled, expected) in rows {
+            assert_eq!(By::of(&recipe, &patch(keys), labelled), expected, "{keys:?}");
+        }
+        let sound = |before: [f64; 2], after: [f64; 2]| {
+            let arm = |score: f64| Arm { loss: None, score, labelled: false, updates: 10 };
+            judge(&before.map(arm), &after.map(arm), By::Sound)
+        };
+        assert_eq!(sound([0.0, 0.0], [1.0, 1.0]).verdict, Outcome::Proved);
+        assert_eq!(sound([1.0, 1.0], [1.0, 1.0]).verdict, Outcome::Inconclusive);
+        assert_eq!(sound([0.0, 0.0], [0.0, 0.0]).verdict, Outcome::Refuted);
+        assert_eq!(sound([1.0, 1.0], [0.0, 0.0]).verdict, Outcome::Refuted);
     }
 }

@@ -1,4 +1,4 @@
-use luthier_plan::{Plan, ResolvedPrecision};
+use luthier_plan::Plan;
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, LossInput, Metric, Reduction};
 
 use super::{Page, words};
@@ -112,10 +112,7 @@ fn loss(plan: &Plan) -> String {
 }
 
 fn computing(plan: &Plan) -> String {
-    let precision = match plan.precision {
-        ResolvedPrecision::Fp32 => "fp32",
-        ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
-    };
+    let precision = plan.precision.words();
     if plan.text.is_some() {
         return format!("{precision}, sequences packed, on {}", plan.device);
     }
