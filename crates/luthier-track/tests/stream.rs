@@ -87,6 +87,28 @@ fn numbers_that_json_has_no_word_for_survive() {
 }
 
 #[test]
+fn a_skipped_update_of_fp16_says_so_and_others_say_nothing_of_it() {
+    let (_folder, run) = run_dir();
+    let mut events = Shape::default().events(0);
+    for event in &mut events {
+        if let Event::StepEnd(step) = event
+            && step.at.update <= 2
+        {
+            step.loss_scale = Some(65536.0 / step.at.update as f64);
+            step.skipped = step.at.update == 1;
+        }
+    }
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &events);
+    let text = fs::read_to_string(run.metrics_path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].contains(r#""loss_scale":65536.0,"skipped":true"#), "{}", lines[0]);
+    assert!(lines[1].contains(r#""loss_scale":32768.0"#) && !lines[1].contains("skipped"), "{}", lines[1]);
+    assert!(!lines[2].contains("loss_scale"), "{}", lines[2]);
+    let steps = run.metrics().unwrap().steps;
+    assert_eq!((steps[0].skipped, steps[1].skipped, steps[2].loss_scale), (true, false, None));
+}
+
+#[test]
 fn a_cut_last_line_is_reported_and_the_rest_is_read() {
     let (_folder, run) = run_dir();
     hear_all(&mut MetricsStream::create(&run).unwrap(), &Shape::default().events(0));
