@@ -53,7 +53,11 @@ fn of_a_contrast_the_first_updates_are_seen_and_whether_it_survives_them() {
         assert!(facts.steps.iter().all(|step| step.ratio > 0.0 && step.grad_norm < 1e6), "{:?}", facts.steps);
         assert!(facts.rehearsal.is_none() && facts.start.is_none() && facts.overfit.is_none());
         let why = facts.skipped.iter().find(|(name, _)| name == "rehearsal").map(|(_, why)| why.as_str());
-        assert!(why.is_some_and(|why| why.ends_with("it stayed finite for 4 updates")), "{:?}", facts.skipped);
+        assert!(
+            why.is_some_and(|why| why.ends_with("it stayed finite for 4 updates")),
+            "{:?}",
+            facts.skipped
+        );
     }
     let lost = probed(CONTRAST, &["optim.lr=1e30"]).rehearsal.unwrap();
     assert_eq!(lost.own.last(), Some(&f64::MAX));

@@ -14,7 +14,8 @@ fn recipe(text: &str) -> Recipe {
 #[test]
 fn a_loss_scale_goes_with_fp16_alone() {
     let with = |precision: &str| {
-        let sets = [format!("train.precision={precision}"), "train.grad_scaler.growth_interval=100".to_owned()];
+        let sets =
+            [format!("train.precision={precision}"), "train.grad_scaler.growth_interval=100".to_owned()];
         parse("recipe.toml", SOUND, &sets)
     };
     let asked = with("fp16").unwrap().recipe.train.grad_scaler;
@@ -24,7 +25,9 @@ fn a_loss_scale_goes_with_fp16_alone() {
         let error = with(precision).unwrap_err();
         assert!(error.problems()[0].to_string().contains("scaled in fp16 alone"), "{error:?}");
     }
-    for (key, value) in [("growth_factor", "1"), ("backoff_factor", "1"), ("init_scale", "0"), ("growth_interval", "0")] {
+    for (key, value) in
+        [("growth_factor", "1"), ("backoff_factor", "1"), ("init_scale", "0"), ("growth_interval", "0")]
+    {
         let sets = ["train.precision=fp16".to_owned(), format!("train.grad_scaler.{key}={value}")];
         assert!(parse("recipe.toml", SOUND, &sets).is_err(), "{key}");
     }

@@ -62,8 +62,8 @@ pub struct AutocastGuard {
 impl AutocastGuard {
     /// Enters a region. A device without autocast (Vulkan) gives a region that changes nothing.
     pub fn new(device: Device, format: Option<Half>) -> Self {
-        let entered = code(device)
-            .and_then(|code| ffi::autocast_enter(code, format).ok().map(|before| (code, before)));
+        let entered =
+            code(device).and_then(|code| ffi::autocast_enter(code, format).ok().map(|before| (code, before)));
         Self { entered, _not_send: PhantomData }
     }
 }

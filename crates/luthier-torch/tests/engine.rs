@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use luthier_torch::{
-    Half, TorchError, autocast, autocast_format, autocast_to, bf16_is_fast, manual_seed, parse_device, set_interop_threads, set_threads, threads,
+    Half, TorchError, autocast, autocast_format, autocast_to, bf16_is_fast, manual_seed, parse_device,
+    set_interop_threads, set_threads, threads,
 };
 use tch::{Device, Kind, Tensor};
 

@@ -37,8 +37,9 @@ impl Runner {
                         "features are asked of a runner that has kept them".into(),
                     ));
                 };
-                let flow =
-                    autocast_to(self.device, half, || self.model.run(0..body, self.model.begin(input)?, false))?;
+                let flow = autocast_to(self.device, half, || {
+                    self.model.run(0..body, self.model.begin(input)?, false)
+                })?;
                 let hidden = flow.hidden.f_to_kind(Kind::Float)?;
                 let hidden = match hidden.dim() {
                     4 => hidden.f_mean_dim([2i64, 3].as_slice(), false, None::<Kind>)?,

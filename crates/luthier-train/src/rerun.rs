@@ -61,7 +61,8 @@ impl Job {
         let model = &self.runner.model;
         let kept = Buffers::keep(model)?;
         let _draws = manual_seed(self.seed_of(number, part));
-        let found = tch::no_grad(|| autocast_to(self.runner.device, self.runner.half(), || walk(model, batch)));
+        let found =
+            tch::no_grad(|| autocast_to(self.runner.device, self.runner.half(), || walk(model, batch)));
         kept.put_back()?;
         found
     }

@@ -13,9 +13,7 @@ use common::{Ear, alone, timeless};
 use luthier_model::Input;
 use luthier_plan::{Event, Listener, Outcome, StepEnd};
 use luthier_recipe::GradScaler;
-use luthier_train::{
-    Batch, Job, Runner, Scaler, Session, Start, TrainError, Update, checkpoint, prepare,
-};
+use luthier_train::{Batch, Job, Runner, Scaler, Session, Start, TrainError, Update, checkpoint, prepare};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 use tempfile::TempDir;
@@ -67,7 +65,9 @@ fn folder() -> TempDir {
     let mut table = "a,b,c,d,e,f,y\n".to_owned();
     for row in 0..40 {
         let cells = Vec::<f64>::try_from(&numbers(1000 + row, &[6]).to_kind(Kind::Double)).unwrap();
-        cells.iter().for_each(|cell| write!(table, "{},", 4.0 * cell).unwrap());
+        for cell in cells {
+            write!(table, "{},", 4.0 * cell).unwrap();
+        }
         writeln!(table, "{}", ["p", "q", "r", "s"][row as usize % 4]).unwrap();
     }
     std::fs::write(folder.path().join("table.csv"), table).unwrap();
@@ -88,7 +88,9 @@ struct Told {
 
 impl Told {
     fn steps(&self) -> Vec<&StepEnd> {
-        let step = |event| if let &Event::StepEnd(step) = &event { Some(step) } else { None };
+        fn step(event: &Event) -> Option<&StepEnd> {
+            if let Event::StepEnd(step) = event { Some(step) } else { None }
+        }
         self.heard.iter().filter_map(step).collect()
     }
 }
@@ -120,7 +122,11 @@ fn the_scale_moves_as_grad_scalers() {
         for (update, told) in (0..).zip(sequence["told"].as_array().unwrap()) {
             scaler.update(!overflows.contains(&update));
             let (scale, growth) = (told[0].as_f64().unwrap(), told[1].as_u64().unwrap());
-            assert_eq!((scaler.scale(), scaler.state().growth), (scale, growth), "{asked:?}, update {update}");
+            assert_eq!(
+                (scaler.scale(), scaler.state().growth),
+                (scale, growth),
+                "{asked:?}, update {update}"
+            );
         }
     }
 }
@@ -154,13 +160,16 @@ fn forty_updates_are_scaled_skipped_clipped_and_made_as_pytorch_makes_them() {
         assert_eq!(end.skipped, wanted["skipped"].as_bool().unwrap(), "update {update}");
         let close = |found: f64, wanted: &Value| (found / wanted.as_f64().unwrap() - 1.0).abs() < 1e-4;
         assert!(close(end.loss, &wanted["loss"]), "update {update}: {} for {}", end.loss, wanted["loss"]);
-        assert!(end.skipped || close(end.grad_norm, &wanted["norm"]), "{} for {}", end.grad_norm, wanted["norm"]);
+        assert!(
+            end.skipped || close(end.grad_norm, &wanted["norm"]),
+            "{} for {}",
+            end.grad_norm,
+            wanted["norm"]
+        );
         assert_eq!(end.clipped, !end.skipped);
     }
-    for (entry, wanted) in
-        job.runner().model.store.entries().iter().zip(wanted["weights"].as_object().unwrap().values())
-    {
-        let wanted: Vec<f64> = serde_json::from_value(wanted.clone()).unwrap();
+    for entry in job.runner().model.store.entries() {
+        let wanted: Vec<f64> = serde_json::from_value(wanted["weights"][&entry.name].clone()).unwrap();
         let found = Vec::<f64>::try_from(&entry.tensor.detach().to_kind(Kind::Double).view([-1])).unwrap();
         let off = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(off < 1e-4, "{}: {off}", entry.name);
@@ -179,7 +188,8 @@ fn a_run_stopped_after_any_update_has_the_same_scale_and_the_same_steps() {
     assert!(skipped.first() == Some(&1) && skipped.iter().any(|at| *at > 8), "{skipped:?}");
     let files = |folder: &TempDir| {
         let last = checkpoint::newest(&folder.path().join("checkpoints")).unwrap().0.path;
-        ["model", "optimizer", "ema"].map(|file| std::fs::read(last.join(format!("{file}.safetensors"))).unwrap())
+        ["model", "optimizer", "ema"]
+            .map(|file| std::fs::read(last.join(format!("{file}.safetensors"))).unwrap())
     };
     let told = |told: &Told| told.heard.iter().filter_map(timeless).collect::<Vec<_>>();
     for stop in [1, 2, 3, 7, 12, 19] {
@@ -221,7 +231,8 @@ fn what_is_skipped_moves_nothing() {
 #[test]
 fn a_gradient_that_overflows_at_every_scale_ends_the_run_and_is_named() {
     let folder = folder();
-    let table = "a,y\n".to_owned() + &(0..40).map(|row| format!("{row},{}e12\n", row % 7)).collect::<String>();
+    let table =
+        "a,y\n".to_owned() + &(0..40).map(|row| format!("{row},{}e12\n", row % 7)).collect::<String>();
     std::fs::write(folder.path().join("table.csv"), table).unwrap();
     let sets = [
         "task=regression",

@@ -56,7 +56,8 @@ fn an_update_that_fp16_skipped_is_told() {
     }
     let text = lines(&events);
     let told: Vec<&str> = text.lines().filter(|line| line.contains("skipped:")).collect();
-    let expected = "update 3 skipped: its gradient overflowed at a loss scale of 65536, the next one has a smaller";
+    let expected =
+        "update 3 skipped: its gradient overflowed at a loss scale of 65536, the next one has a smaller";
     assert_eq!(told, [expected], "{text}");
 }
 

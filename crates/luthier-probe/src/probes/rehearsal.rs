@@ -63,7 +63,9 @@ pub(super) fn survives(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) 
     let own = play(bench, MOST.min(planned), 1.0, clock.share(0.6))?;
     if !diverged(&own) {
         let updates = own.len();
-        return Err(Left(format!("a contrast is not judged by its loss; it stayed finite for {updates} updates")));
+        return Err(Left(format!(
+            "a contrast is not judged by its loss; it stayed finite for {updates} updates"
+        )));
     }
     bench.reset()?;
     let tenth = play(bench, own.len(), 0.1, clock)?;

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use luthier_plan::{EmbeddingsEnd, EvalEnd, Event, Listener, Outcome, Plan, Wish};
+use luthier_recipe::ContrastiveLoss;
 use luthier_train::{Job, Prepared, Runner, Session, TrainError};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -13,18 +14,24 @@ use crate::clock::Clock;
 
 /// Embeddings spread less than this share of an even spread have collapsed.
 const COLLAPSED: f64 = 0.1;
+/// Views closer than this, all of which are found, are the same pixels, or as good as that.
+const EQUAL: f64 = 1e-3;
+const ALL: f64 = 0.999;
 
 /// How one run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
     /// Loss on the held-out samples at the end; `None` where the run diverged
     pub loss: Option<f64>,
-    /// Share of right answers there, or R² of a regression; of a contrast, what the nearest neighbours say right, or 1
-    /// without labels. 0 where it diverged, and where embeddings are one point
+    /// Share of right answers there, or R² of a regression; of a contrast, what the nearest neighbours say right. 0 where
+    /// it diverged, where embeddings are one point, and where nobody can be asked
     pub score: f64,
     /// A contrast whose held-out samples have labels
     #[serde(default)]
     pub labelled: bool,
+    /// It did not diverge; of a contrast besides, embeddings are not one point, and its pairs take work to be found
+    #[serde(default)]
+    pub sound: bool,
     /// Updates that were made
     pub updates: u64,
 }
@@ -36,6 +43,8 @@ struct Heard {
     embeddings: Option<EmbeddingsEnd>,
     /// Mean loss of the last epoch
     trained: Option<f64>,
+    /// Share of instances that were found in it
+    found: Option<f64>,
     updates: u64,
 }
 
@@ -50,7 +59,11 @@ impl Listener for Ear {
         match event {
             Event::EvalEnd(end) if end.split == "valid" && !end.estimate => heard.eval = Some(end.clone()),
             Event::Embeddings(end) => heard.embeddings = Some(end.clone()),
-            Event::EpochEnd { loss, stream, .. } if stream.is_empty() => heard.trained = Some(*loss),
+            Event::EpochEnd { loss, stream, tasks, .. } if stream.is_empty() => {
+                heard.trained = Some(*loss);
+                let instances = tasks.iter().find(|task| task.head == ContrastiveLoss::InfoNce.as_str());
+                heard.found = instances.map(|task| task.accuracy);
+            }
             Event::StepEnd(_) => heard.updates += 1,
             _ => {}
         }
@@ -89,11 +102,11 @@ pub(super) fn run(prepared: Prepared, clock: Clock) -> Result<Option<Arm>, Train
         Ok(_) => {
             let loss = eval.as_ref().map(|eval| eval.loss).filter(|loss| loss.is_finite());
             let score = eval.as_ref().and_then(|eval| eval.accuracy.or(eval.r2)).unwrap_or(0.0);
-            Ok(Some(Arm { loss, score, labelled: false, updates }))
+            Ok(Some(Arm { loss, score, labelled: false, sound: loss.is_some(), updates }))
         }
         Err(TrainError::Diverged { .. }) => {
-            Ok(Some(Arm { loss: None, score: 0.0, labelled, updates }))
-        },
+            Ok(Some(Arm { loss: None, score: 0.0, labelled, sound: false, updates }))
+        }
         Err(error) => Err(error),
     }
 }
@@ -101,12 +114,15 @@ pub(super) fn run(prepared: Prepared, clock: Clock) -> Result<Option<Arm>, Train
 /// How a contrast ended that did not diverge.
 fn contrast(heard: &Heard) -> Arm {
     let end = heard.embeddings.as_ref();
-    let collapsed = end.is_none_or(|end| !(end.std >= COLLAPSED * end.even_std));
+    let collapsed = end.is_none_or(|end| end.std.is_nan() || end.std < COLLAPSED * end.even_std);
+    let equal = end.is_some_and(|end| end.alignment < EQUAL) && heard.found.is_some_and(|share| share >= ALL);
     let knn = end.and_then(|end| end.knn);
+    let loss = heard.trained.filter(|loss| loss.is_finite() && !collapsed);
     Arm {
-        loss: heard.trained.filter(|loss| loss.is_finite() && !collapsed),
-        score: if collapsed { 0.0 } else { knn.unwrap_or(1.0) },
+        loss,
+        score: knn.filter(|_| !collapsed).unwrap_or(0.0),
         labelled: knn.is_some(),
+        sound: loss.is_some() && !equal,
         updates: heard.updates,
     }
 }

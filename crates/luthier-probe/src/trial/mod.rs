@@ -111,7 +111,7 @@ pub fn trial(
         longest = longest.max(clock.spent() - began);
     }
     let [before, after] = arms;
-    let by = By::of(&loaded.recipe, patch, before.iter().chain(&after).all(|arm| arm.labelled));
+    let by = By::of(&loaded.recipe, patch, &before, &after);
     let proof = verdict::judge(&before, &after, by);
     Ok(Trial {
         proof,

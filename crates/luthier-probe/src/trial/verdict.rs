@@ -19,16 +19,23 @@ pub(super) enum By {
     Loss(&'static str),
     /// The share of right answers, R², or what nearest neighbours say
     Score(&'static str),
-    /// Whether a contrast ended with numbers and without a collapse
+    /// Whether a contrast ended with numbers, without a collapse and with work left
     Sound,
 }
 
 impl By {
-    /// What fits a recipe and a change of it. A contrast's loss is of its own views, keys and temperature: two of them are
-    /// compared where nothing but the way down was changed. What it has learned is what labels say that it never saw
-    /// (`labelled`).
-    pub fn of(recipe: &Recipe, patch: &Patch, labelled: bool) -> Self {
+    /// What fits a recipe and a change of it, and what came of both.
+    ///
+    /// Where no contrast was sound as it is and every one is with the change, that is what the change does. Else what it has
+    /// learned is what labels say that it never saw. Its loss is of its own views, keys and temperature: two of them are
+    /// compared where nothing but the way down was changed.
+    pub fn of(recipe: &Recipe, patch: &Patch, before: &[Arm], after: &[Arm]) -> Self {
         if recipe.contrastive.is_some() {
+            let labelled = before.iter().chain(after).all(|arm| arm.labelled);
+            let cured = !before.is_empty() && !before.iter().any(|arm| arm.sound);
+            if cured && after.iter().all(|arm| arm.sound) {
+                return By::Sound;
+            }
             let way = ["optim.", "schedule.", "train.clip_grad_norm", "train.precision", "train.grad_scaler"];
             let same = patch.keys().all(|key| way.iter().any(|way| key.starts_with(way)));
             return match (labelled, same) {
@@ -54,7 +61,11 @@ pub(super) fn judge(before: &[Arm], after: &[Arm], by: By) -> Proof {
     let by_loss = matches!(by, By::Loss(_));
     let finite = before.iter().chain(after).filter_map(|arm| arm.loss);
     let worst = DIVERGED * finite.fold(1.0, f64::max);
-    let value = |arm: &Arm| if by_loss { arm.loss.unwrap_or(worst) } else { arm.score };
+    let value = |arm: &Arm| match by {
+        By::Loss(_) => arm.loss.unwrap_or(worst),
+        By::Score(_) => arm.score,
+        By::Sound => f64::from(u8::from(arm.sound)),
+    };
     let (before, after): (Vec<f64>, Vec<f64>) =
         before.iter().zip(after).map(|(a, b)| (value(a), value(b))).unzip();
     let metric = by.metric().to_owned();
@@ -113,6 +124,7 @@ mod tests {
             loss: loss.is_finite().then_some(*loss),
             score: if loss.is_finite() { 1.0 / (1.0 + loss) } else { 0.0 },
             labelled: false,
+            sound: loss.is_finite(),
             updates: 10,
         };
         losses.iter().map(arm).collect()
@@ -173,15 +185,19 @@ mod tests {
             (&["data.transform.train"], false, By::Sound),
         ];
         for (keys, labelled, expected) in rows {
-            assert_eq!(By::of(&recipe, &patch(keys), labelled), expected, "{keys:?}");
+            let arms = [Arm { loss: Some(1.0), score: 0.1, labelled, sound: true, updates: 10 }];
+            assert_eq!(By::of(&recipe, &patch(keys), &arms, &arms), expected, "{keys:?}");
+            let lost = arms.map(|arm| Arm { sound: false, ..arm });
+            assert_eq!(By::of(&recipe, &patch(keys), &lost, &arms), By::Sound, "{keys:?}");
+            assert_eq!(By::of(&recipe, &patch(keys), &lost, &lost), expected, "{keys:?}");
         }
-        let sound = |before: [f64; 2], after: [f64; 2]| {
-            let arm = |score: f64| Arm { loss: None, score, labelled: false, updates: 10 };
-            judge(&before.map(arm), &after.map(arm), By::Sound)
+        let sound = |before: [bool; 2], after: [bool; 2]| {
+            let arm = |sound: bool| Arm { loss: None, score: 0.0, labelled: false, sound, updates: 10 };
+            judge(&before.map(arm), &after.map(arm), By::Sound).verdict
         };
-        assert_eq!(sound([0.0, 0.0], [1.0, 1.0]).verdict, Outcome::Proved);
-        assert_eq!(sound([1.0, 1.0], [1.0, 1.0]).verdict, Outcome::Inconclusive);
-        assert_eq!(sound([0.0, 0.0], [0.0, 0.0]).verdict, Outcome::Refuted);
-        assert_eq!(sound([1.0, 1.0], [0.0, 0.0]).verdict, Outcome::Refuted);
+        let (lost, fine) = ([false; 2], [true; 2]);
+        assert_eq!(sound(lost, fine), Outcome::Proved);
+        assert_eq!(sound(fine, fine), Outcome::Inconclusive);
+        assert_eq!((sound(lost, lost), sound(fine, lost)), (Outcome::Refuted, Outcome::Refuted));
     }
 }

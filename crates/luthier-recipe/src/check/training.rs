@@ -2,8 +2,8 @@
 
 use super::Tell;
 use crate::{
-    ClassWeights, Curve, GradScaler, Group, Loss, LossInput, Metric, Optim, Precision, Recipe, Rule, Schedule,
-    Task, Train, Unit,
+    ClassWeights, Curve, GradScaler, Group, Loss, LossInput, Metric, Optim, Precision, Recipe, Rule,
+    Schedule, Task, Train, Unit,
 };
 
 pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {

@@ -56,7 +56,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let (severity, evidence) = if step >= 0.195 {
         let format = plan.precision.words().split(' ').next().unwrap_or_default();
         let severity = if step >= 0.78 { Severity::Error } else { Severity::Warning };
-        (severity, format!("a step of {format} near 1 is {one:.1e}, and {step:.2} after the division by {at}"))
+        (
+            severity,
+            format!("a step of {format} near 1 is {one:.1e}, and {step:.2} after the division by {at}"),
+        )
     } else if at < 0.01 {
         (Severity::Warning, format!("gradients are divided by {at}: {:.0} times as long", 1.0 / at))
     } else {

@@ -69,7 +69,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             "gradients below 6e-8 are 0 in fp16, and most are",
             "gradient norms of the first layers are those of fp32",
         )
-        .fix("GradScaler's scale", [("train.grad_scaler.init_scale", json!(GradScaler::default().init_scale))]);
+        .fix(
+            "GradScaler's scale",
+            [("train.grad_scaler.init_scale", json!(GradScaler::default().init_scale))],
+        );
     vec![finding]
 }
 
