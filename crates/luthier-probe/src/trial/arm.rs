@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::clock::Clock;
 
-/// Embeddings spread less than this share of an even spread have collapsed.
-const COLLAPSED: f64 = 0.1;
+/// Embeddings spread less than this share of an even spread have collapsed; those of random weights are at some hundredths.
+const COLLAPSED: f64 = 0.01;
 /// Views closer than this, all of which are found, are the same pixels, or as good as that.
 const EQUAL: f64 = 1e-3;
 const ALL: f64 = 0.999;

@@ -185,7 +185,7 @@ fn cost(prepared: Prepared, setup: f64) -> Result<Cost, TrainError> {
     const UPDATES: usize = 3;
     let mut bench = Bench::new(prepared)?;
     let began = Instant::now();
-    forward(bench.runner(), &bench.first, false)?;
+    let _ = forward(bench.runner(), &bench.first, false)?;
     let forward = began.elapsed().as_secs_f64() / bench.first.labels.len().max(1) as f64;
     let mut batches = bench.runner().feed.train(0, 0)?;
     let mut fastest = f64::INFINITY;

@@ -229,7 +229,8 @@ pub struct ClusteredPoint {
     /// Where
     #[serde(flatten)]
     pub at: Position,
-    /// Samples that have one
+    /// Samples that have one; the position has a `samples` of its own
+    #[serde(rename = "members")]
     pub samples: u64,
     /// One for each granularity
     pub granularities: Vec<Granularity>,
