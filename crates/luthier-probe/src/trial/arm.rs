@@ -14,7 +14,7 @@ use crate::clock::Clock;
 
 /// Embeddings spread less than this share of an even spread have collapsed; those of random weights are at some hundredths.
 const COLLAPSED: f64 = 0.01;
-/// Views closer than this, all of which are found, are the same pixels, or as good as that.
+/// Views closer than this share of what others are apart, all of which are found, are the same pixels, or as good as that.
 const EQUAL: f64 = 1e-3;
 const ALL: f64 = 0.999;
 
@@ -115,7 +115,9 @@ pub(super) fn run(prepared: Prepared, clock: Clock) -> Result<Option<Arm>, Train
 fn contrast(heard: &Heard) -> Arm {
     let end = heard.embeddings.as_ref();
     let collapsed = end.is_none_or(|end| end.std.is_nan() || end.std < COLLAPSED * end.even_std);
-    let equal = end.is_some_and(|end| end.alignment < EQUAL) && heard.found.is_some_and(|share| share >= ALL);
+    // random weights put all pictures close together, views and others alike
+    let near = |end: &EmbeddingsEnd| end.alignment < EQUAL * (end.std / end.even_std).powi(2);
+    let equal = end.is_some_and(near) && heard.found.is_some_and(|share| share >= ALL);
     let knn = end.and_then(|end| end.knn);
     let loss = heard.trained.filter(|loss| loss.is_finite() && !collapsed);
     Arm {
