@@ -150,10 +150,16 @@ pub struct StepEnd {
     pub count: u64,
     /// Learning rate used, one per optimizer group, in the plan's order
     pub lr: Vec<f64>,
-    /// Global norm of the gradient before clipping
+    /// Global norm of the gradient before clipping, without the loss scale; of a skipped update it is not finite
     pub grad_norm: f64,
     /// The gradient was scaled down
     pub clipped: bool,
+    /// What the loss was multiplied by before the backward pass; in fp16 alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
+    /// The gradient overflowed at that scale: nothing was moved, and the next update has a smaller one
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// Wall time of the update
     pub seconds: f64,
     /// Part of it spent waiting for data

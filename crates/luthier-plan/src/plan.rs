@@ -378,4 +378,26 @@ pub enum ResolvedPrecision {
     Fp32,
     /// bfloat16 autocast
     Bf16,
+    /// IEEE 754's 16-bit floats by autocast, with a scaled loss
+    Fp16,
+}
+
+impl ResolvedPrecision {
+    /// In words, for who reads a plan.
+    pub fn words(self) -> &'static str {
+        match self {
+            ResolvedPrecision::Fp32 => "fp32",
+            ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
+            ResolvedPrecision::Fp16 => "fp16 autocast over fp32 weights, loss scaled",
+        }
+    }
+
+    /// The distance from 1 to the next smaller number of its format: what products and activations are rounded to.
+    pub fn step_below_one(self) -> f64 {
+        match self {
+            ResolvedPrecision::Fp32 => f64::from(f32::EPSILON) / 2.0,
+            ResolvedPrecision::Bf16 => 1.0 / 256.0,
+            ResolvedPrecision::Fp16 => 1.0 / 2048.0,
+        }
+    }
 }

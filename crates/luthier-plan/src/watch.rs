@@ -119,7 +119,10 @@ impl Watch {
             self.spiked = Some(update);
         }
         push(&mut self.losses, loss);
-        push(&mut self.norms, grad_norm);
+        // of an update that was skipped there is none
+        if grad_norm.is_finite() {
+            push(&mut self.norms, grad_norm);
+        }
         if self.start.len() < START {
             self.start.push(loss);
         }

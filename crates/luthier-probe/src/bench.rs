@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use luthier_model::{Entry, Model};
 use luthier_plan::{Plan, ResolvedPrecision, Role};
-use luthier_train::{Batch, Job, OtherRule, Prepared, Runner, TrainError, resting_parts};
+use luthier_train::{Batch, Job, OtherRule, Prepared, Runner, Step, TrainError, Update, resting_parts};
 use tch::Tensor;
 
 use crate::samples;
@@ -48,7 +48,9 @@ impl Bench {
                 let _ = entry.tensor.shallow_clone().f_requires_grad_(false)?;
             }
         }
-        let resting = resting_parts(&plan, &model);
+        // of a contrast every pass is through the whole network
+        let contrasts = plan.recipe.contrastive.is_some();
+        let resting = if contrasts { 0 } else { resting_parts(&plan, &model) };
         let start = copies(&model)?;
         let mut job = Job::new(Runner::new(plan, model)?)?;
         job.refit(None)?;
@@ -81,6 +83,23 @@ impl Bench {
 
     pub fn plan(&self) -> &Plan {
         &self.own
+    }
+
+    /// Whether embeddings are contrasted, and there are no answers.
+    pub fn contrasts(&self) -> bool {
+        self.own.recipe.contrastive.is_some()
+    }
+
+    /// The first half of an update. Where the loss scale of fp16 is too large for it, it is lowered first: a run leaves
+    /// such updates out, and nothing would be seen of them.
+    pub fn gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
+        loop {
+            let mut half = self.job.gradients(update, number)?;
+            if !half.end.skipped {
+                return Ok(half);
+            }
+            self.job.apply(&mut half, 0.0)?;
+        }
     }
 
     /// What the model was before anything was measured, in the order of its tensors.

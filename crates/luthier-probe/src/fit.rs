@@ -44,7 +44,7 @@ pub(crate) fn fit(
         if limit.clock.over() {
             break;
         }
-        match bench.job.gradients(update, step as u64) {
+        match bench.gradients(update, step as u64) {
             Ok(mut half) => {
                 fitted.losses.push(half.end.loss);
                 bench.job.apply(&mut half, 1.0)?;

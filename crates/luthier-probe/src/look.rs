@@ -48,6 +48,13 @@ pub(crate) fn look_seeded(
     Ok(Look { outputs, minimised, mean })
 }
 
+/// What the network gives for a batch, without a graph and without a loss.
+pub(crate) fn forward(runner: &Runner, batch: &Batch, train: bool) -> Result<Tensor, TrainError> {
+    let _quiet = tch::no_grad_guard();
+    let _draws = manual_seed(SEED);
+    runner.forward(batch, train)
+}
+
 /// As [`look`], without a graph.
 pub(crate) fn glance(runner: &Runner, batch: &Batch, train: bool) -> Result<Look, TrainError> {
     let _quiet = tch::no_grad_guard();

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TEXTS, alone, folder, loaded};
+use common::{CONTRAST, TEXTS, alone, folder, loaded};
 use luthier_doctor::Outcome;
 use luthier_probe::{Patch, Trial, TrialError, trial};
 use serde_json::json;
@@ -45,6 +45,27 @@ fn a_run_that_diverges_is_the_worse_one() {
     let found = tried(&sets, &[("optim.lr", json!(0.01))], 2, 60);
     assert!(found.before.iter().all(|arm| arm.loss.is_none()), "{found:?}");
     assert_eq!(found.proof.verdict, Outcome::Proved);
+}
+
+#[test]
+fn a_contrast_is_judged_by_its_neighbours_or_by_whether_it_ends_at_all() {
+    let patch = Patch::from([("optim.lr".to_owned(), json!(0.01))]);
+    let at = |lr: &str| {
+        let _alone = alone();
+        trial(&loaded(CONTRAST, &[lr]), &patch, 2, Duration::from_secs(60), "cpu").unwrap()
+    };
+    let found = at("optim.lr=1e30");
+    assert_eq!(
+        (found.proof.metric.as_str(), found.proof.verdict),
+        ("run.sound", Outcome::Proved),
+        "{found:?}"
+    );
+    assert!(found.before.iter().all(|arm| arm.loss.is_none() && arm.score == 0.0 && arm.labelled));
+    assert!(found.after.iter().all(|arm| arm.score > 0.0 && arm.loss.is_some() && arm.updates == 4));
+    // the same recipe on both sides
+    let same = at("optim.lr=0.01");
+    assert_eq!(same.proof.metric, "valid.knn");
+    assert_eq!((same.proof.verdict, &same.before), (Outcome::Refuted, &same.after));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use common::{PICTURES, TEXTS, alone, prepared};
+use common::{CONTRAST, PICTURES, TEXTS, alone, prepared, probed};
 use luthier_doctor::ProbeFacts;
 use luthier_plan::Listener;
 use luthier_train::{Job, Prepared, Runner, Session, checkpoint};
@@ -37,10 +37,30 @@ fn a_run_after_the_probes_is_the_run_without_them() {
         (TEXTS, &["train.ema={ decay = 0.9 }"][..]),
         (TEXTS, &["model.train=[\"h.1.*\", \"ln_f.*\", \"score.*\"]"]),
         (PICTURES, &[]),
+        (CONTRAST, &[]),
+        (CONTRAST, &["train.precision=fp16"]),
     ] {
         let (_, probed) = luthier_probe::probe(prepared(text, sets), Duration::from_secs(60)).unwrap();
         assert!(trained(probed) == trained(prepared(text, sets)), "{sets:?}");
     }
+}
+
+#[test]
+fn of_a_contrast_the_first_updates_are_seen_and_whether_it_survives_them() {
+    for sets in [&[][..], &["train.precision=fp16", "train.grad_scaler.init_scale=1e12"]] {
+        let facts = probed(CONTRAST, sets);
+        assert!(facts.inputs.is_some() && facts.steps.len() >= 2 && facts.stuck.is_empty(), "{facts:?}");
+        assert!(facts.steps.iter().all(|step| step.ratio > 0.0 && step.grad_norm < 1e6), "{:?}", facts.steps);
+        assert!(facts.rehearsal.is_none() && facts.start.is_none() && facts.overfit.is_none());
+        let why = facts.skipped.iter().find(|(name, _)| name == "rehearsal").map(|(_, why)| why.as_str());
+        assert!(
+            why.is_some_and(|why| why.ends_with("it stayed finite for 4 updates")),
+            "{:?}",
+            facts.skipped
+        );
+    }
+    let lost = probed(CONTRAST, &["optim.lr=1e30"]).rehearsal.unwrap();
+    assert_eq!(lost.own.last(), Some(&f64::MAX));
 }
 
 #[test]

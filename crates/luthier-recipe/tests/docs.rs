@@ -191,6 +191,8 @@ fn explanations() {
         "optim",
         "train.precision",
         "train.precision.bf16",
+        "train.grad_scaler",
+        "train.grad_scaler.init_scale",
         "data.transform.RandomResizedCrop",
         "data.transform.RandomResizedCrop.scale",
         "schedule.StepLR",

@@ -12,6 +12,28 @@ fn recipe(text: &str) -> Recipe {
 }
 
 #[test]
+fn a_loss_scale_goes_with_fp16_alone() {
+    let with = |precision: &str| {
+        let sets =
+            [format!("train.precision={precision}"), "train.grad_scaler.growth_interval=100".to_owned()];
+        parse("recipe.toml", SOUND, &sets)
+    };
+    let asked = with("fp16").unwrap().recipe.train.grad_scaler;
+    assert_eq!((asked.init_scale, asked.growth_factor, asked.backoff_factor), (65536.0, 2.0, 0.5));
+    assert_eq!(asked.growth_interval, 100);
+    for precision in ["fp32", "bf16", "auto"] {
+        let error = with(precision).unwrap_err();
+        assert!(error.problems()[0].to_string().contains("scaled in fp16 alone"), "{error:?}");
+    }
+    for (key, value) in
+        [("growth_factor", "1"), ("backoff_factor", "1"), ("init_scale", "0"), ("growth_interval", "0")]
+    {
+        let sets = ["train.precision=fp16".to_owned(), format!("train.grad_scaler.{key}={value}")];
+        assert!(parse("recipe.toml", SOUND, &sets).is_err(), "{key}");
+    }
+}
+
+#[test]
 fn templates_are_sound_recipes() {
     for template in templates() {
         let loaded = parse(template.name, template.text, &[]).unwrap_or_else(|error| panic!("{error:?}"));

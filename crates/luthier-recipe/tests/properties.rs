@@ -252,7 +252,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 }
 
 fn train() -> impl Strategy<Value = Train> {
-    let precision = select(vec![Precision::Auto, Precision::Fp32, Precision::Bf16]);
+    let precision = select(vec![Precision::Auto, Precision::Fp32, Precision::Bf16, Precision::Fp16]);
     let ema = prop::option::of(inside().prop_map(|decay| Ema { decay }));
     let stopping =
         (0..9_u64, share()).prop_map(|(patience, min_delta)| EarlyStopping { patience, min_delta });
@@ -280,6 +280,7 @@ fn train() -> impl Strategy<Value = Train> {
                 shuffle,
                 clip_grad_norm,
                 precision,
+                grad_scaler: GradScaler::default(),
                 prefix_cache,
                 shortcuts: !drop_last,
                 interleave: Interleave::default(),

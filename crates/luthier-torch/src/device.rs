@@ -46,6 +46,17 @@ fn missing(device: Device) -> Option<String> {
     }
 }
 
+/// Whether the device multiplies fp16 itself. On x86 processors this takes AVX512-FP16 (Sapphire Rapids and newer); others
+/// convert number by number, which every operation can and convolutions are slow with. CUDA and MPS: yes.
+pub fn fp16_is_native(device: Device) -> bool {
+    match device {
+        #[cfg(target_arch = "x86_64")]
+        Device::Cpu => std::arch::is_x86_feature_detected!("avx512fp16"),
+        Device::Cuda(_) | Device::Mps => true,
+        _ => false,
+    }
+}
+
 /// Whether the device multiplies bf16 faster than fp32. On x86 processors this is so with AVX512-BF16 (Zen 4 and
 /// newer, Cooper Lake, and every processor with AMX-BF16); without it libtorch emulates bf16 and is slower. CUDA: yes.
 /// Arm processors and MPS: not measured, so no.

@@ -4,18 +4,18 @@ use std::ffi::{CStr, c_char, c_void};
 
 use tch::Tensor;
 
-use crate::TorchError;
+use crate::{Half, TorchError};
 
 unsafe extern "C" {
     fn luthier_free(message: *mut c_char);
     fn luthier_autocast_enter(
         device: i32,
-        enabled: bool,
+        format: i32,
         enabled_before: *mut bool,
         dtype_before: *mut i8,
     ) -> *mut c_char;
     fn luthier_autocast_leave(device: i32, enabled_before: bool, dtype_before: i8) -> *mut c_char;
-    fn luthier_autocast_enabled(device: i32) -> bool;
+    fn luthier_autocast_format(device: i32) -> i32;
     fn luthier_channels_last(input: *const c_void, output: *mut *mut c_void) -> *mut c_char;
     fn luthier_set_grad(variable: *const c_void, grad: *const c_void) -> *mut c_char;
     fn luthier_set_interop_threads(count: i32) -> *mut c_char;
@@ -46,10 +46,15 @@ pub(crate) struct Before {
     dtype: i8,
 }
 
-pub(crate) fn autocast_enter(device: i32, enabled: bool) -> Result<Before, TorchError> {
+pub(crate) fn autocast_enter(device: i32, format: Option<Half>) -> Result<Before, TorchError> {
+    let format = match format {
+        None => 0,
+        Some(Half::Bf16) => 1,
+        Some(Half::Fp16) => 2,
+    };
     let mut before = Before { enabled: false, dtype: 0 };
     // SAFETY: both pointers are to locals that outlive the call.
-    taken(unsafe { luthier_autocast_enter(device, enabled, &mut before.enabled, &mut before.dtype) })?;
+    taken(unsafe { luthier_autocast_enter(device, format, &mut before.enabled, &mut before.dtype) })?;
     Ok(before)
 }
 
@@ -58,9 +63,13 @@ pub(crate) fn autocast_leave(device: i32, before: Before) -> Result<(), TorchErr
     taken(unsafe { luthier_autocast_leave(device, before.enabled, before.dtype) })
 }
 
-pub(crate) fn autocast_enabled(device: i32) -> bool {
-    // SAFETY: a plain value; it reads a thread-local setting.
-    unsafe { luthier_autocast_enabled(device) }
+pub(crate) fn autocast_format(device: i32) -> Option<Half> {
+    // SAFETY: a plain value; it reads thread-local settings.
+    match unsafe { luthier_autocast_format(device) } {
+        1 => Some(Half::Bf16),
+        2 => Some(Half::Fp16),
+        _ => None,
+    }
 }
 
 pub(crate) fn channels_last(input: &Tensor) -> Result<Tensor, TorchError> {

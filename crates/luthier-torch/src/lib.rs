@@ -1,6 +1,6 @@
 //! What libtorch has and tch lacks; the one crate with C++ and unsafe.
 //!
-//! - [`autocast`]: bf16 regions on the CPU, CUDA and MPS (tch switches CUDA's only);
+//! - [`autocast_to`]: bf16 and fp16 regions on the CPU, CUDA and MPS (tch switches CUDA's only);
 //! - [`channels_last`] and [`view_at`]: memory formats;
 //! - [`set_grad`], [`set_data`]: what a parameter and its gradient stand on;
 //! - [`dropout`]: a mask that all threads draw;
@@ -43,9 +43,9 @@ mod ranks;
 mod seed;
 mod threads;
 
-pub use autocast::{AutocastGuard, autocast, autocast_enabled};
+pub use autocast::{AutocastGuard, Half, autocast, autocast_enabled, autocast_format, autocast_to};
 pub use bytes::bytes_of;
-pub use device::{bf16_is_fast, parse_device};
+pub use device::{bf16_is_fast, fp16_is_native, parse_device};
 pub use dropout::dropout;
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};

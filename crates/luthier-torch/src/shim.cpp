@@ -27,15 +27,16 @@ extern "C" {
 
 void luthier_free(char *message) { std::free(message); }
 
-// Enters an autocast region on this thread and says what was set before.
-char *luthier_autocast_enter(int32_t device, bool enabled, bool *enabled_before, int8_t *dtype_before) {
+// Enters an autocast region on this thread and says what was set before. The formats are the Rust side's: 0 none,
+// 1 bf16, 2 fp16.
+char *luthier_autocast_enter(int32_t device, int32_t format, bool *enabled_before, int8_t *dtype_before) {
   return guarded([&] {
     const auto type = device_type(device);
     *enabled_before = at::autocast::is_autocast_enabled(type);
     *dtype_before = static_cast<int8_t>(at::autocast::get_autocast_dtype(type));
-    at::autocast::set_autocast_enabled(type, enabled);
-    if (enabled)
-      at::autocast::set_autocast_dtype(type, at::kBFloat16);
+    at::autocast::set_autocast_enabled(type, format != 0);
+    if (format != 0)
+      at::autocast::set_autocast_dtype(type, format == 2 ? at::kHalf : at::kBFloat16);
     at::autocast::increment_nesting();
   });
 }
@@ -51,7 +52,12 @@ char *luthier_autocast_leave(int32_t device, bool enabled_before, int8_t dtype_b
   });
 }
 
-bool luthier_autocast_enabled(int32_t device) { return at::autocast::is_autocast_enabled(device_type(device)); }
+int32_t luthier_autocast_format(int32_t device) {
+  const auto type = device_type(device);
+  if (!at::autocast::is_autocast_enabled(type))
+    return 0;
+  return at::autocast::get_autocast_dtype(type) == at::kHalf ? 2 : 1;
+}
 
 char *luthier_channels_last(void *input, void **output) {
   return guarded([&] { *output = new at::Tensor(tensor(input).contiguous(at::MemoryFormat::ChannelsLast)); });

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use luthier_torch::{
-    TorchError, autocast, bf16_is_fast, manual_seed, parse_device, set_interop_threads, set_threads, threads,
+    Half, TorchError, autocast, autocast_format, autocast_to, bf16_is_fast, manual_seed, parse_device,
+    set_interop_threads, set_threads, threads,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -27,6 +28,16 @@ fn autocast_nests_and_survives_panics() {
     }));
     assert!(caught.is_err());
     assert_eq!(product_kind(), Kind::Float, "a panic leaves the region, too");
+}
+
+#[test]
+fn autocast_is_in_the_format_that_was_asked_for() {
+    let within = |format| autocast_to(Device::Cpu, format, || (autocast_format(Device::Cpu), product_kind()));
+    assert_eq!(within(Some(Half::Fp16)), (Some(Half::Fp16), Kind::Half));
+    assert_eq!(within(Some(Half::Bf16)), (Some(Half::Bf16), Kind::BFloat16));
+    assert_eq!(within(None), (None, Kind::Float));
+    let nested = autocast_to(Device::Cpu, Some(Half::Fp16), || (within(Some(Half::Bf16)).1, product_kind()));
+    assert_eq!(nested, (Kind::BFloat16, Kind::Half));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::Shape;
-use luthier_plan::{Event, Listener, Outcome};
+use luthier_plan::{Clustered, Event, Granularity, Listener, Outcome, Position};
 use luthier_track::{MetricsStream, RunDir, TensorBoard, TrackError, read_metrics};
 use proptest::prelude::*;
 
@@ -84,6 +84,41 @@ fn numbers_that_json_has_no_word_for_survive() {
     assert_eq!(metrics.steps[0].grad_norm, f64::INFINITY);
     assert_eq!(metrics.steps[1].grad_norm, f64::NEG_INFINITY);
     assert_eq!(metrics.end.unwrap().outcome, Outcome::Diverged);
+}
+
+#[test]
+fn a_skipped_update_of_fp16_says_so_and_others_say_nothing_of_it() {
+    let (_folder, run) = run_dir();
+    let mut events = Shape::default().events(0);
+    for event in &mut events {
+        if let Event::StepEnd(step) = event
+            && step.at.update <= 2
+        {
+            step.loss_scale = Some(65536.0 / step.at.update as f64);
+            step.skipped = step.at.update == 1;
+        }
+    }
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &events);
+    let text = fs::read_to_string(run.metrics_path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].contains(r#""loss_scale":65536.0,"skipped":true"#), "{}", lines[0]);
+    assert!(lines[1].contains(r#""loss_scale":32768.0"#) && !lines[1].contains("skipped"), "{}", lines[1]);
+    assert!(!lines[2].contains("loss_scale"), "{}", lines[2]);
+    let steps = run.metrics().unwrap().steps;
+    assert_eq!((steps[0].skipped, steps[1].skipped, steps[2].loss_scale), (true, false, None));
+}
+
+#[test]
+fn clusters_are_read_as_they_were_written() {
+    let (_folder, run) = run_dir();
+    let at = Position { update: 20, epoch: 2, samples: 640, epochs: 2.0 };
+    let concentration = [0.1, 0.4];
+    let one = Granularity { clusters: 16, spread: 0.3, largest: 9, repaired: 1, concentration };
+    let clustered = Clustered { at, samples: 320, granularities: vec![one], seconds: 1.0 };
+    hear_all(&mut MetricsStream::create(&run).unwrap(), &[Event::Clustered(clustered.clone())]);
+    let read = run.metrics().unwrap().clustered;
+    assert_eq!((read[0].at, read[0].samples), (at, 320));
+    assert_eq!(read[0].granularities, clustered.granularities);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use luthier_plan::{DataPlan, Machine, Plan, SplitPlan, TextPlan, TextSplit, resolve, streams};
 use luthier_recipe::Recipe;
 
+use crate::contrast;
 use crate::prepare::several::{joined, within};
 use crate::texts::Reader;
 use crate::{Prepared, TrainError};
@@ -35,7 +36,8 @@ fn again(old: &Plan, recipe: &Recipe, data: DataPlan) -> Result<Plan, TrainError
         memory_format: old.memory_format.clone(),
         ranks: old.ranks,
     };
-    let plan = resolve(recipe, &old.base, data, text, model, machine)?;
+    let mut plan = resolve(recipe, &old.base, data, text, model, machine)?;
+    contrast::settle(&mut plan);
     Ok(Plan { table: old.table.clone(), stream: old.stream.clone(), ..plan })
 }
 

@@ -7,6 +7,8 @@ use tch::{Kind, Tensor};
 use crate::feed::{Batch, Start};
 use crate::job::Job;
 use crate::optim::all_finite;
+use crate::scaler::Scaler;
+use crate::step::Part;
 use crate::{State, TrainError, checkpoint};
 
 impl Job {
@@ -15,9 +17,9 @@ impl Job {
         &self,
         batch: &Batch,
         logits: &Tensor,
-        number: u64,
-        part: u64,
+        at: Part,
     ) -> Result<TrainError, TrainError> {
+        let number = at.number;
         if let Some(row) = bad_row(batch)? {
             let what = self.bad_input(batch, row)?;
             return Ok(self.diverged(number, BAD_INPUT, what));
@@ -31,7 +33,7 @@ impl Job {
                 logits.f_get(*row as i64).is_ok_and(|row| all_finite(&row).is_ok_and(|fine| !fine))
             });
             let sample = self.runner.feed.place_of(batch, row.unwrap_or(0));
-            match self.first_bad_part(batch, number, part)? {
+            match self.first_bad_part(batch, number, at.part)? {
                 Some(name) => format!("the output of `{name}` is not finite for `{sample}`"),
                 None => format!(
                     "the model's output for `{sample}` is not finite, and was finite when it was computed again: the \
@@ -45,17 +47,40 @@ impl Job {
     /// Why the norm of the gradient is not finite. A gradient runs from the loss back to the input, so that of the bad
     /// ones which is nearest to the output came first.
     pub(crate) fn bad_gradient(&self, number: u64) -> Result<TrainError, TrainError> {
-        let plans = &self.runner.plan.model.tensors;
-        let bad = self.optimizer.bad_gradients(plans)?;
-        let what = match (bad.last(), bad.len()) {
-            (None, _) => "the norm of the gradient overflows".to_string(),
-            (Some(name), 1) => format!("the gradient of `{name}` is not finite"),
-            (Some(name), count) => format!(
-                "the gradient of `{name}` is not finite, and with it those of {} tensors nearer to the input",
+        let what = self.bad_gradients()?.unwrap_or_else(|| "the norm of the gradient overflows".to_string());
+        Ok(self.diverged(number, NOT_FINITE, what))
+    }
+
+    /// Why an update of fp16 cannot be made at any scale.
+    pub(crate) fn overflowing(&self, scaler: &Scaler, number: u64) -> Result<TrainError, TrainError> {
+        let row = scaler.state().in_a_row + 1;
+        let named = self.bad_gradients()?.unwrap_or_else(|| "the gradient is not finite".to_string());
+        let what = format!(
+            "{named}, at a loss scale of {:.1e}, after {row} updates in a row that overflowed: no scale is small enough \
+             for fp16, which ends at 65504",
+            scaler.scale()
+        );
+        let help = "`train.precision = \"bf16\"` has the range of fp32; a learning rate or a temperature that is too extreme \
+                    makes gradients as large, too"
+            .to_string();
+        Ok(TrainError::Diverged { update: number + 1, rule: NOT_FINITE, what, help })
+    }
+
+    /// The gradients that are not finite, in words, and the layer that they begin at.
+    fn bad_gradients(&self) -> Result<Option<String>, TrainError> {
+        let plan = &self.runner.plan.model;
+        let bad = self.optimizer.bad_gradients(&plan.tensors)?;
+        let Some(name) = bad.last() else { return Ok(None) };
+        let part = plan.tensors.iter().find(|tensor| tensor.name == *name).map(|tensor| tensor.part);
+        let part = part.and_then(|part| plan.parts.get(part)).map_or("", String::as_str);
+        let layer = if part.is_empty() { String::new() } else { format!(", in `{part}`,") };
+        Ok(Some(match bad.len() {
+            1 => format!("the gradient of `{name}`{layer} is not finite"),
+            count => format!(
+                "the gradient of `{name}`{layer} is not finite, and with it those of {} tensors nearer to the input",
                 count - 1
             ),
-        };
-        Ok(self.diverged(number, NOT_FINITE, what))
+        }))
     }
 
     fn first_bad_weight(&self) -> Result<Option<String>, TrainError> {

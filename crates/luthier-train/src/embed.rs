@@ -1,7 +1,6 @@
 //! What the network gives before its head: features, for whoever judges them.
 
-use luthier_plan::ResolvedPrecision;
-use luthier_torch::autocast;
+use luthier_torch::autocast_to;
 use tch::{Device, Kind, Tensor};
 
 use crate::TrainError;
@@ -27,7 +26,7 @@ impl Runner {
 
     fn embed_all(&self, split: &str) -> Result<Embedded, TrainError> {
         let mut batches = self.feed.eval(split)?;
-        let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
+        let half = self.half();
         let body = self.model.parts().len().saturating_sub(1);
         let (mut rows, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(update) = batches.next_update(1)? {
@@ -38,8 +37,9 @@ impl Runner {
                         "features are asked of a runner that has kept them".into(),
                     ));
                 };
-                let flow =
-                    autocast(self.device, bf16, || self.model.run(0..body, self.model.begin(input)?, false))?;
+                let flow = autocast_to(self.device, half, || {
+                    self.model.run(0..body, self.model.begin(input)?, false)
+                })?;
                 let hidden = flow.hidden.f_to_kind(Kind::Float)?;
                 let hidden = match hidden.dim() {
                     4 => hidden.f_mean_dim([2i64, 3].as_slice(), false, None::<Kind>)?,

@@ -14,6 +14,7 @@ use crate::ema::Ema;
 use crate::feed::format_of;
 use crate::optim::Optimizer;
 use crate::runner::Runner;
+use crate::scaler::{Scaler, Scaling};
 use crate::weighting::Weighting;
 use crate::{Checkpoint, TrainError};
 
@@ -22,6 +23,8 @@ pub struct Job {
     pub(crate) runner: Runner,
     pub(crate) optimizer: Optimizer,
     pub(crate) ema: Option<Ema>,
+    /// In fp16: what the loss is multiplied by. A stream without an optimizer of its own has its share scaled by another's
+    pub(crate) scaler: Option<Scaler>,
     /// Weights of several heads that are learned
     pub(crate) weighting: Option<Weighting>,
     /// Among other ranks
@@ -70,10 +73,12 @@ impl Job {
             let weighting = Weighting::new(stream)?;
             let (stage, others_of_it) = (0, Vec::new());
             let (ema, member, contrast) = (None, None, None);
+            let scaler = Scaler::new(&plan.recipe.train, plan.precision).filter(|_| !summed);
             others.push(Job {
                 runner,
                 optimizer,
                 ema,
+                scaler,
                 weighting,
                 member,
                 stage,
@@ -85,7 +90,8 @@ impl Job {
         let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
         let weighting = Weighting::new(&plan)?;
         let contrast = Contrast::new(&runner)?;
-        Ok(Job { runner, optimizer, ema, weighting, member: None, stage: 0, contrast, others })
+        let scaler = Scaler::new(&plan.recipe.train, plan.precision);
+        Ok(Job { runner, optimizer, ema, scaler, weighting, member: None, stage: 0, contrast, others })
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
@@ -98,6 +104,9 @@ impl Job {
         if let Some(contrast) = &mut self.contrast {
             contrast.enter(&self.runner, stage)?;
         }
+        if let Some(scaler) = &mut self.scaler {
+            scaler.forget();
+        }
         self.weighting.as_mut().map_or(Ok(()), Weighting::forget)
     }
 
@@ -109,6 +118,7 @@ impl Job {
     /// Goes back to where `checkpoint` was written.
     pub(crate) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
         let plan = Arc::clone(&self.runner.plan);
+        let summed = plan.recipe.train.interleave == Interleave::Sum;
         tch::no_grad(|| {
             self.runner.model.load_strict(&checkpoint.raw())?;
             let stage = plan.stage_of(checkpoint.state.epoch);
@@ -117,8 +127,15 @@ impl Job {
             }
             let begun =
                 plan.stages.get(stage).map_or(0, |stage| stage.first_epoch) * plan.length.updates_per_epoch;
+            let scaling = checkpoint.state.scaling;
             // between two stages, what the optimizer remembers is that of the one before
-            let steps = checkpoint.state.update.saturating_sub(begun);
+            let updates = checkpoint.state.update.saturating_sub(begun);
+            let steps = taken(updates, scaling);
+            if updates > 0 {
+                self.restore_scale(scaling);
+            } else if let Some(scaling) = scaling {
+                self.restore_scale(Some(Scaling { skipped: 0, ..scaling }));
+            }
             if steps > 0 {
                 self.optimizer.restore(steps, |name| checkpoint.optimizer(name))?;
             }
@@ -128,11 +145,14 @@ impl Job {
             for (job, state) in self.others.iter_mut().zip(&checkpoint.state.streams) {
                 let stream = job.runner.plan.stream.clone();
                 let find = |name: &str| checkpoint.optimizer(&own_name(&stream, name));
-                if state.update > 0 {
-                    job.optimizer.restore(state.update, find)?;
+                job.restore_scale(state.scaling);
+                // without an optimizer of its own, what it added was skipped with the first one's
+                let steps = taken(state.update, state.scaling.or(scaling.filter(|_| summed)));
+                if steps > 0 {
+                    job.optimizer.restore(steps, find)?;
                 }
                 if let Some(weighting) = &mut job.weighting {
-                    weighting.restore(state.update, find)?;
+                    weighting.restore(steps, find)?;
                 }
             }
             if let Some(contrast) = &mut self.contrast {
@@ -145,6 +165,12 @@ impl Job {
             }
             Ok(())
         })
+    }
+
+    fn restore_scale(&mut self, scaling: Option<Scaling>) {
+        if let (Some(scaler), Some(scaling)) = (&mut self.scaler, scaling) {
+            scaler.restore(scaling);
+        }
     }
 
     /// What a checkpoint keeps besides the state. Parameters that no stage trains are told apart: they are written once.
@@ -188,6 +214,11 @@ impl Job {
             None => Ok(()),
         }
     }
+}
+
+/// Steps that an optimizer has made in so many updates.
+fn taken(updates: u64, scaling: Option<Scaling>) -> u64 {
+    updates.saturating_sub(scaling.map_or(0, |scaling| scaling.skipped))
 }
 
 /// What a checkpoint calls a stream's share of what optimizers remember.

@@ -4,10 +4,11 @@
 use std::rc::Rc;
 
 use luthier_model::{Flow, Model};
-use luthier_plan::{GroupPlan, Plan, ResolvedPrecision};
+use luthier_plan::{GroupPlan, Plan};
 use luthier_recipe::Rule;
-use luthier_torch::{autocast, clear_grad};
+use luthier_torch::{autocast_to, clear_grad};
 
+use crate::contrast::Contrast;
 use crate::feed::{Batch, Start};
 use crate::job::{Job, optimizer_of};
 use crate::runner::Runner;
@@ -39,13 +40,16 @@ impl Job {
     }
 
     /// Begins the first stage anew, with an optimizer that remembers nothing: the recipe's, or another rule. Weights
-    /// stay as they are, and no average of them is kept any longer.
+    /// and the loss scale stay as they are, no average of the weights is kept any longer, and a key encoder is their copy.
     ///
     /// # Errors
     /// Memory runs out.
     pub fn refit(&mut self, other: Option<&OtherRule>) -> Result<(), TrainError> {
         self.ema = None;
         self.enter(0)?;
+        if self.contrast.is_some() {
+            self.contrast = Contrast::new(&self.runner)?;
+        }
         if let Some(OtherRule { rule, lr }) = other {
             let plan = &self.runner.plan;
             let group = |group: &GroupPlan| GroupPlan { lr: *lr, weight_decay: 0.0, ..group.clone() };
@@ -86,11 +90,10 @@ impl Runner {
         let Start::Input(input) = &batch.start else {
             return Err(TrainError::State("the batch starts behind some parts already".into()));
         };
-        let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
         let model: &Model = &self.model;
         let flow: Flow = {
             let _quiet = tch::no_grad_guard();
-            autocast(self.device, bf16, || model.run(0..parts, model.begin(input)?, false))?
+            autocast_to(self.device, self.half(), || model.run(0..parts, model.begin(input)?, false))?
         };
         let start = Start::Behind(parts, flow);
         let values = batch.values.as_ref().map(tch::Tensor::shallow_clone);

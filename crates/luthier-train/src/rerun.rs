@@ -2,8 +2,8 @@
 
 use luthier_model::Model;
 use luthier_plan::watch::Rise;
-use luthier_plan::{Position, ResolvedPrecision, Role, Spike};
-use luthier_torch::{autocast, manual_seed};
+use luthier_plan::{Position, Role, Spike};
+use luthier_torch::{autocast_to, manual_seed};
 use tch::Tensor;
 
 use crate::TrainError;
@@ -60,9 +60,9 @@ impl Job {
     ) -> Result<Option<String>, TrainError> {
         let model = &self.runner.model;
         let kept = Buffers::keep(model)?;
-        let bf16 = self.runner.plan.precision == ResolvedPrecision::Bf16;
         let _draws = manual_seed(self.seed_of(number, part));
-        let found = tch::no_grad(|| autocast(self.runner.device, bf16, || walk(model, batch)));
+        let found =
+            tch::no_grad(|| autocast_to(self.runner.device, self.runner.half(), || walk(model, batch)));
         kept.put_back()?;
         found
     }

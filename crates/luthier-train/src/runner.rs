@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use luthier_model::{Flow, Input, Model};
 use luthier_plan::{Plan, ResolvedPrecision};
-use luthier_torch::{autocast, norms_over};
+use luthier_torch::{Half, autocast_to, norms_over};
 use luthier_weights::Weights;
 use tch::{Device, Kind, Tensor};
 
@@ -109,13 +109,24 @@ impl Runner {
         self.plan.streams.iter().map(over).collect()
     }
 
+    /// The format of 16 bits that the plan computes in; `None` for fp32.
+    pub(crate) fn half(&self) -> Option<Half> {
+        match self.plan.precision {
+            ResolvedPrecision::Fp32 => None,
+            ResolvedPrecision::Bf16 => Some(Half::Bf16),
+            ResolvedPrecision::Fp16 => Some(Half::Fp16),
+        }
+    }
+
     pub(crate) fn autocast(
         &self,
         run: impl FnOnce() -> Result<Tensor, TrainError>,
     ) -> Result<Tensor, TrainError> {
-        let bf16 = self.plan.precision == ResolvedPrecision::Bf16;
         // entering a region costs a small network a noticeable part of its step
-        let outputs = if bf16 { autocast(self.device, true, run)? } else { run()? };
+        let outputs = match self.half() {
+            Some(format) => autocast_to(self.device, Some(format), run)?,
+            None => run()?,
+        };
         if outputs.kind() == Kind::Float { Ok(outputs) } else { Ok(outputs.f_to_kind(Kind::Float)?) }
     }
 

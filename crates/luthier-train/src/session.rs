@@ -176,14 +176,22 @@ impl<'a> Session<'a> {
             let (number, summed) = (self.state.update, plan.recipe.train.interleave == Interleave::Sum);
             let mut others = std::mem::take(&mut self.job.others);
             let (supplies, states, watch) = (&mut self.supplies, &mut self.state.streams, &self.state.watch);
+            let scale = self.job.scale();
             let step = self.job.step(&update, number, factor, watch, &mut || {
                 if summed {
-                    added = add_all(&mut others, supplies, states, factor)?;
+                    added = add_all(&mut others, supplies, states, scale)?;
                 }
                 Ok(!added.is_empty())
             });
             self.job.others = others;
             let mut step = step.map_err(|error| explained(error, &self.state))?;
+            for (job, one) in self.job.others.iter_mut().zip(&mut added) {
+                let end = &mut one.step.end;
+                (end.loss_scale, end.skipped) = (step.end.loss_scale, step.end.skipped);
+                if !step.end.skipped {
+                    job.weigh(&one.step, factor)?;
+                }
+            }
             self.state.update += 1;
             self.state.batch += update.taken;
             self.state.samples += step.count;

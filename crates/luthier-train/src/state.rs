@@ -6,6 +6,7 @@ use luthier_plan::{Length, Plateau, Position, Watch};
 use serde::{Deserialize, Serialize};
 
 use crate::objective::Score;
+use crate::scaler::Scaling;
 
 /// Where a run stands after an update. Randomness needs no state: it is drawn from (seed, update) and
 /// (seed, epoch, sample).
@@ -39,6 +40,9 @@ pub struct State {
     /// Update of the last checkpoint with weights that are finite, from before the loss rose far above its start
     #[serde(default)]
     pub good: Option<u64>,
+    /// Where the loss scale stands, in fp16
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// Where the other streams stand
     #[serde(default)]
     pub streams: Vec<StreamState>,
@@ -76,6 +80,9 @@ pub struct StreamState {
     pub plateau: Plateau,
     /// The losses of its last updates
     pub watch: Watch,
+    /// Where its loss scale stands, in fp16
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
 }
 
 /// The best evaluation so far.

@@ -7,6 +7,7 @@ use crate::TrainError;
 use crate::feed::{Batch, Update};
 use crate::job::Job;
 use crate::objective::Score;
+use crate::scaler::Scaler;
 use crate::task_gradients::{Compared, TaskGradients};
 use crate::weighting::Weighting;
 
@@ -26,6 +27,19 @@ pub struct Step {
     compared: Compared,
 }
 
+/// A batch's place in an update.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// The update, counted from 0
+    pub number: u64,
+    /// Which of its batches, counted from 0
+    pub part: u64,
+    /// It is the last one
+    pub last: bool,
+    /// What its loss is multiplied by before the backward pass
+    pub scale: f64,
+}
+
 impl Job {
     /// clear → forward → backward (for each batch) → clip → step, at the groups' rates times `factor`. `watch` knows
     /// the losses before; `also` may add to the gradients.
@@ -37,9 +51,17 @@ impl Job {
         watch: &Watch,
         also: &mut dyn FnMut() -> Result<bool, TrainError>,
     ) -> Result<Step, TrainError> {
-        let mut step = self.gradients(update, number)?;
-        if also()? {
-            self.measure(&mut step, number)?;
+        self.optimizer.clear_grads()?;
+        let mut step = self.add_gradients(update, number, self.scale())?;
+        // a scale is taken out once, when all is there
+        if self.scaler.is_none() {
+            self.measured(&mut step, update, number)?;
+            if also()? {
+                self.measure(&mut step, number)?;
+            }
+        } else {
+            also()?;
+            self.measured(&mut step, update, number)?;
         }
         // what is looked at and told twice is the first stream's
         let first = self.runner.beside().is_empty();
@@ -49,7 +71,8 @@ impl Job {
             let spike = self.again(update, number, step.end.loss, rise)?;
             step.spike = Some(self.merged(spike)?);
         }
-        let looked_at = first && is_looked_at(&self.runner.plan, number + 1);
+        // of what is skipped there is nothing to see
+        let looked_at = first && !step.end.skipped && is_looked_at(&self.runner.plan, number + 1);
         let look = looked_at.then(|| self.optimizer.begin_look()).transpose()?;
         self.apply(&mut step, factor)?;
         if let Some(begun) = look {
@@ -61,25 +84,57 @@ impl Job {
     /// The first half of an update: clear → forward → backward. The gradients of `update` stand on the parameters;
     /// `number` decides what dropout draws. [`Job::apply`] is the other half.
     ///
+    /// In fp16 the loss scale has been taken out of them; where they overflowed at that scale, `end.skipped` says so, and
+    /// the other half moves nothing but the scale.
+    ///
     /// # Errors
     /// The loss or a gradient is not finite.
     pub fn gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
         self.optimizer.clear_grads()?;
-        let mut step = self.add_gradients(update, number)?;
-        match self.measure(&mut step, number) {
-            Ok(()) => Ok(step),
+        let mut step = self.add_gradients(update, number, self.scale())?;
+        self.measured(&mut step, update, number)?;
+        Ok(step)
+    }
+
+    /// What the loss is multiplied by before its backward pass.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scaler.as_ref().map_or(1.0, Scaler::scale)
+    }
+
+    /// As [`Job::measure`]; of an error it is said on which rank.
+    fn measured(&mut self, step: &mut Step, update: &Update, number: u64) -> Result<(), TrainError> {
+        match self.measure(step, number) {
             Err(error) => Err(self.with_rank(error, update, number)?),
+            fine => fine,
         }
     }
 
-    /// Takes the gradients' norm.
+    /// Takes the gradients' norm, and before it the loss scale out of them.
     fn measure(&self, step: &mut Step, number: u64) -> Result<(), TrainError> {
-        step.end.grad_norm = self.optimizer.grad_norm()?;
-        if step.end.grad_norm.is_finite() { Ok(()) } else { Err(self.bad_gradient(number)?) }
+        let norm = self.optimizer.grad_norm()?;
+        let Some(scaler) = &self.scaler else {
+            step.end.grad_norm = norm;
+            return if norm.is_finite() { Ok(()) } else { Err(self.bad_gradient(number)?) };
+        };
+        step.end.loss_scale = Some(scaler.scale());
+        // a sum in double precision is finite where every number is
+        step.end.skipped = !norm.is_finite();
+        if step.end.skipped {
+            step.end.grad_norm = norm;
+            return if scaler.is_exhausted() { Err(self.overflowing(scaler, number)?) } else { Ok(()) };
+        }
+        self.optimizer.unscale(scaler.inverse())?;
+        step.end.grad_norm = norm * scaler.inverse();
+        Ok(())
     }
 
-    /// forward → backward: adds the gradients of `update` to those that stand on the parameters.
-    pub(crate) fn add_gradients(&mut self, update: &Update, number: u64) -> Result<Step, TrainError> {
+    /// forward → backward: adds the gradients of `update`, times `scale`, to those that stand on the parameters.
+    pub(crate) fn add_gradients(
+        &mut self,
+        update: &Update,
+        number: u64,
+        scale: f64,
+    ) -> Result<Step, TrainError> {
         let mut denominators = vec![0.0; self.runner.objective.len()];
         for batch in &update.batches {
             for (sum, own) in denominators.iter_mut().zip(self.runner.objective.denominators(batch)) {
@@ -96,6 +151,8 @@ impl Job {
                 lr: Vec::new(),
                 grad_norm: 0.0,
                 clipped: false,
+                loss_scale: None,
+                skipped: false,
                 seconds: 0.0,
                 data_seconds: update.wait.as_secs_f64(),
                 stream: self.runner.beside(),
@@ -117,7 +174,8 @@ impl Job {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
             let _draws = manual_seed(self.seed_of(number, part as u64));
             let last = part + 1 == update.batches.len();
-            let scores = self.accumulate(batch, &denominators, number, part as u64, last, each.as_mut())?;
+            let at = Part { number, part: part as u64, last, scale };
+            let scores = self.accumulate(batch, &denominators, at, each.as_mut())?;
             for (sum, own) in step.scores.iter_mut().zip(scores) {
                 sum.add(own);
             }
@@ -128,7 +186,7 @@ impl Job {
         step.end.tasks = self.runner.objective.told(&step.scores, step.count);
         if let Some(each) = each {
             let ranks = self.member.as_ref().and(self.runner.ranks.as_deref());
-            step.compared = each.end(step.end.tasks.len(), ranks)?;
+            step.compared = each.end(step.end.tasks.len(), ranks, scale)?;
             let names: Vec<String> = step.end.tasks.iter().map(|task| task.head.clone()).collect();
             step.end.gradient_cosine = step.compared.cosines(&names);
         }
@@ -155,6 +213,12 @@ impl Job {
     /// libtorch refuses, which it has no reason to.
     pub fn apply(&mut self, step: &mut Step, factor: f64) -> Result<(), TrainError> {
         step.end.lr = self.optimizer.rates(factor);
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update(!step.end.skipped);
+        }
+        if step.end.skipped {
+            return Ok(());
+        }
         if let Some(max) = self.runner.plan.recipe.train.clip_grad_norm {
             step.end.clipped = self.optimizer.clip(step.end.grad_norm, max)?;
         }
@@ -171,13 +235,11 @@ impl Job {
         &mut self,
         batch: &Batch,
         denominators: &[f64],
-        number: u64,
-        part: u64,
-        last: bool,
+        at: Part,
         each: Option<&mut TaskGradients>,
     ) -> Result<Vec<Score>, TrainError> {
         if self.contrast.is_some() {
-            return self.accumulate_contrast(batch, denominators, number, part, last);
+            return self.accumulate_contrast(batch, denominators, at);
         }
         let logits = self.runner.forward(batch, true)?;
         let sums = self.runner.objective.sums(&logits, batch)?;
@@ -185,17 +247,17 @@ impl Job {
         for (sum, denominator) in sums.iter().zip(self.runner.objective.denominators(batch)) {
             let loss = sum.f_double_value(&[])?;
             if !loss.is_finite() {
-                let error = self.bad_loss(batch, &logits, number, part)?;
+                let error = self.bad_loss(batch, &logits, at)?;
                 self.fail(error)?;
             }
             scores.push(Score { loss, denominator, right: 0, top5: 0 });
         }
         let parts = self.runner.objective.parts(&sums, denominators)?;
         if let Some(each) = each {
-            each.add(&parts)?;
+            each.add(&parts, at.scale)?;
         }
         let weights = self.weighting.as_ref().map(Weighting::weights);
-        self.backward(&self.runner.objective.weighed(&parts, weights)?, last)?;
+        self.backward(&self.runner.objective.weighed(&parts, weights)?, at)?;
         for (score, right) in scores.iter_mut().zip(self.runner.objective.right(&logits, batch)?) {
             score.right = right;
         }

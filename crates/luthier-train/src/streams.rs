@@ -132,18 +132,17 @@ impl Session<'_> {
     }
 }
 
-/// Gradients of one update of every stream beside the first, on top of what stands on the parameters.
+/// Gradients of one update of every stream beside the first, times `scale`, on top of what stands on the parameters.
 pub(crate) fn add_all(
     others: &mut [Job],
     supplies: &mut [Supply],
     states: &mut [StreamState],
-    factor: f64,
+    scale: f64,
 ) -> Result<Vec<Added>, TrainError> {
     let mut all = Vec::new();
     for ((job, supply), state) in others.iter_mut().zip(supplies).zip(states) {
         let update = usable(job, supply.next(job, &mut state.pass, &mut state.batch)?, state.update)?;
-        let step = job.add_gradients(&update, state.update)?;
-        job.weigh(&step, factor)?;
+        let step = job.add_gradients(&update, state.update, scale)?;
         state.took(&update, &step);
         all.push(Added { step, update });
     }

@@ -51,13 +51,14 @@ impl Job {
 }
 
 impl TaskGradients {
-    /// Adds the gradients of a batch's `losses`, one of each task. The graph is kept.
+    /// Adds the gradients of a batch's `losses`, one of each task, times `scale`. The graph is kept.
     ///
     /// # Errors
     /// Memory runs out.
-    pub(crate) fn add(&mut self, losses: &[Tensor]) -> Result<(), TrainError> {
+    pub(crate) fn add(&mut self, losses: &[Tensor], scale: f64) -> Result<(), TrainError> {
         self.sums.resize_with(losses.len(), || self.at.iter().map(|_| None).collect());
         for (loss, sums) in losses.iter().zip(&mut self.sums) {
+            let loss = if scale == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(scale)? };
             let grads = Tensor::f_run_backward(&[loss], &self.at, true, false)?;
             for (sum, grad) in sums.iter_mut().zip(grads) {
                 if grad.defined() {
@@ -71,11 +72,17 @@ impl TaskGradients {
         Ok(())
     }
 
-    /// What the gradients of all batches of all ranks came to, of so many tasks.
+    /// What the gradients of all batches of all ranks came to, of so many tasks, the `scale` taken out of lengths. Where
+    /// they overflowed nothing can be compared.
     ///
     /// # Errors
     /// A rank is gone.
-    pub(crate) fn end(mut self, tasks: usize, ranks: Option<&crate::Ranks>) -> Result<Compared, TrainError> {
+    pub(crate) fn end(
+        mut self,
+        tasks: usize,
+        ranks: Option<&crate::Ranks>,
+        scale: f64,
+    ) -> Result<Compared, TrainError> {
         self.sums.resize_with(tasks, || self.at.iter().map(|_| None).collect());
         let mut products = vec![vec![0.0; tasks]; tasks];
         let mut squares = vec![0.0; tasks];
@@ -102,7 +109,10 @@ impl TaskGradients {
                 }
             }
         }
-        let norms = squares.into_iter().map(|square: f64| square.max(0.0).sqrt()).collect();
+        if !products.iter().flatten().all(|product: &f64| product.is_finite()) {
+            return Ok(Compared::default());
+        }
+        let norms = squares.into_iter().map(|square: f64| square.max(0.0).sqrt() / scale).collect();
         Ok(Compared { norms, products: if self.directions { products } else { Vec::new() } })
     }
 }

@@ -51,6 +51,18 @@ fn a_rate_that_waits_for_the_metric_has_no_sketch() {
 }
 
 #[test]
+fn of_embeddings_no_figure_is_said_to_be_the_best() {
+    let mut plan = common::plan();
+    plan.recipe.contrastive = serde_json::from_str("{}").ok();
+    let page = plan_text(&plan, &Look { width: 300, ..Look::PLAIN }, 0);
+    let line = |key: &str| page.lines().find(|line| line.trim_start().starts_with(key)).unwrap_or_default();
+    let evaluation = line("evaluation");
+    assert!(evaluation.ends_with("alignment, uniformity, spread; none is called the best"), "{page}");
+    assert!(evaluation.contains("nearest neighbours' accuracy") && !page.contains("best by"), "{page}");
+    assert!(!line("checkpoints").contains("the best"), "{page}");
+}
+
+#[test]
 fn many_classes_are_shortened() {
     let mut plan = common::plan();
     plan.data.classes = (0..1000).map(|class| format!("class-{class:03}")).collect();

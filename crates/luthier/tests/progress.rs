@@ -46,6 +46,22 @@ fn a_resumed_run_says_where_it_goes_on() {
 }
 
 #[test]
+fn an_update_that_fp16_skipped_is_told() {
+    let mut events = story::events(&common::plan());
+    for event in &mut events {
+        if let Event::StepEnd(step) = event {
+            step.loss_scale = Some(65536.0);
+            step.skipped = step.at.update == 3;
+        }
+    }
+    let text = lines(&events);
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("skipped:")).collect();
+    let expected =
+        "update 3 skipped: its gradient overflowed at a loss scale of 65536, the next one has a smaller";
+    assert_eq!(told, [expected], "{text}");
+}
+
+#[test]
 fn an_evaluation_within_an_epoch_has_its_own_row() {
     let plan = common::plan();
     let mut events = story::events(&plan);

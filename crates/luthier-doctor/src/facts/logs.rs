@@ -63,6 +63,8 @@ impl RunFacts {
                 lr: before(rates, point).map(|rate| vec![rate]).unwrap_or_default(),
                 grad_norm: before(norms, point).unwrap_or(0.0),
                 clipped: false,
+                loss_scale: None,
+                skipped: false,
                 stream: String::new(),
                 tasks: Vec::new(),
                 gradient_cosine: Vec::new(),

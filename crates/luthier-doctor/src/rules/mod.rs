@@ -13,6 +13,7 @@ mod normalization;
 mod optimizer;
 mod output;
 mod plan;
+mod precision;
 mod probed;
 mod regularization;
 mod schedule;
@@ -109,6 +110,7 @@ static STATIC: &[&Rule] = &[
     &contrastive::same_views::RULE,
     &contrastive::queue_too_long::RULE,
     &contrastive::temperature::RULE,
+    &precision::scale_too_small::RULE,
     &finetune::unmatched::RULE,
     &finetune::frozen_random::RULE,
     &finetune::head_frozen::RULE,
@@ -140,6 +142,7 @@ static READ: &[&Rule] = &[
     &finetune::replay_forgotten::RULE,
     &training_loop::interrupted::RULE,
     &training_loop::not_repeatable::RULE,
+    &precision::scale_fell::RULE,
     &loss::not_finite::RULE,
     &loss::gone_off::RULE,
     &loss::flat::RULE,

@@ -32,6 +32,8 @@ pub fn run(updates: u64, loss: impl Fn(u64) -> f64) -> Made {
             lr: vec![0.1],
             grad_norm: 1.0,
             clipped: false,
+            loss_scale: None,
+            skipped: false,
             stream: String::new(),
             tasks: Vec::new(),
             gradient_cosine: Vec::new(),
@@ -80,6 +82,19 @@ impl Made {
 
     pub fn clipped(self, clipped: impl Fn(u64) -> bool) -> Self {
         self.steps(|step| step.clipped = clipped(step.at.update))
+    }
+
+    /// In fp16: the loss scale of each update, and which were skipped.
+    pub fn scaled(self, scale: impl Fn(u64) -> f64, skipped: impl Fn(u64) -> bool) -> Self {
+        self.steps(|step| step.loss_scale = Some(scale(step.at.update))).skipped(skipped)
+    }
+
+    /// Updates whose gradient overflowed.
+    pub fn skipped(self, skipped: impl Fn(u64) -> bool) -> Self {
+        self.steps(|step| {
+            step.skipped = skipped(step.at.update);
+            step.grad_norm = if step.skipped { f64::INFINITY } else { step.grad_norm };
+        })
     }
 
     /// Looks at which nothing was seen yet.

@@ -37,10 +37,10 @@ pub struct Asked<'a> {
 
 pub fn run(asked: &Asked<'_>, device: Option<&str>, voice: &Voice) -> Result<(), Failure> {
     let (_, prepared) = job::prepare(asked.recipe, asked.sets, device, voice)?;
-    if prepared.plan.recipe.contrastive.is_some() {
+    if prepared.plan.recipe.contrastive.is_some() && asked.which != Which::Lr {
         return Err(Failure::misuse(
-            "probes know losses over labels, and a contrastive run has none",
-            "train it for an epoch: `luthier doctor RUN` looks at what happened",
+            "a contrastive run has no answers to learn by heart, and its queue is cut for its batch",
+            "`--probe lr` finds a rate; `luthier doctor RUN` looks at what happened",
         ));
     }
     match asked.which {

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use luthier_torch::{PackedLinear, Then, autocast_enabled};
+use luthier_torch::{Half, PackedLinear, Then, autocast_format};
 use tch::{Device, Kind, Tensor};
 
 use super::Activation;
@@ -58,7 +58,7 @@ impl Frozen {
             *self.kept.borrow_mut() = Kept::default();
             return Ok(None);
         }
-        if !autocast_enabled(x.device()) {
+        if autocast_format(x.device()) != Some(Half::Bf16) {
             return Ok(None);
         }
         let mut kept = self.kept.borrow_mut();

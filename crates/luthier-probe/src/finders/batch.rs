@@ -116,7 +116,7 @@ fn timed(bench: &mut Bench, size: usize) -> Result<BatchPoint, TrainError> {
     let mut seconds = 0.0;
     for number in 0..=TIMED {
         let began = Instant::now();
-        let mut half = bench.job.gradients(&update, u64::from(number))?;
+        let mut half = bench.gradients(&update, u64::from(number))?;
         // a rate of nothing: the same work, and nothing diverges
         bench.job.apply(&mut half, 0.0)?;
         if number > 0 {

@@ -73,7 +73,7 @@ fn sweep(bench: &mut Bench, clock: Clock) -> Result<LrCurve, TrainError> {
             update.batches.push(bench.short(batch)?);
         }
         let rate = LOWEST * growth.powi(step as i32);
-        let mut half = match bench.job.gradients(&update, step as u64) {
+        let mut half = match bench.gradients(&update, step as u64) {
             Ok(half) => half,
             Err(TrainError::Diverged { .. }) => {
                 curve.blown_up = Some(rate);

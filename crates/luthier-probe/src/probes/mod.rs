@@ -88,9 +88,17 @@ const ALL: &[Probe] = &[
     probe("permuted", 0.40, permuted::run),
 ];
 
+/// Those that need no answers: of a contrast, updates and where they lead.
+const CONTRASTS: &[Probe] = &[
+    probe("inputs", 0.05, inputs::run),
+    probe("eval_inputs", 0.05, eval_inputs::run),
+    probe("steps", 0.30, steps::run),
+    probe("rehearsal", 0.60, rehearsal::survives),
+];
+
 /// Runs every probe that fits the clock. An error or a panic costs the probe it comes from, and no other.
 pub(crate) fn run(bench: &mut Bench, clock: Clock) -> ProbeFacts {
-    run_these(ALL, bench, clock)
+    run_these(if bench.contrasts() { CONTRASTS } else { ALL }, bench, clock)
 }
 
 fn run_these(probes: &[Probe], bench: &mut Bench, clock: Clock) -> ProbeFacts {

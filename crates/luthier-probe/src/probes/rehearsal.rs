@@ -56,6 +56,24 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     Ok(())
 }
 
+/// The same of a contrast, for whether the run survives its beginning. Losses at two rates say nothing more of it: they are
+/// of other keys.
+pub(super) fn survives(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Outcome {
+    let planned = bench.plan().lr_factors.len();
+    let own = play(bench, MOST.min(planned), 1.0, clock.share(0.6))?;
+    if !diverged(&own) {
+        let updates = own.len();
+        return Err(Left(format!(
+            "a contrast is not judged by its loss; it stayed finite for {updates} updates"
+        )));
+    }
+    bench.reset()?;
+    let tenth = play(bench, own.len(), 0.1, clock)?;
+    let share = own.len() as f64 / planned.max(1) as f64;
+    facts.rehearsal = Some(RehearsalFacts { own, tenth, tenfold: Vec::new(), share });
+    Ok(())
+}
+
 /// Whether a loss was not finite, and the run ended there.
 fn diverged(losses: &[f64]) -> bool {
     losses.last() == Some(&f64::MAX)
@@ -81,7 +99,7 @@ fn play(bench: &mut Bench, updates: usize, share: f64, clock: Clock) -> Result<V
             }
             let number = losses.len();
             let factor = bench.plan().lr_factors.get(number).copied().unwrap_or(1.0);
-            let end = bench.job.gradients(&update, number as u64).and_then(|mut half| {
+            let end = bench.gradients(&update, number as u64).and_then(|mut half| {
                 losses.push(half.end.loss);
                 bench.job.apply(&mut half, share * factor)
             });

@@ -11,7 +11,7 @@ use super::start::tensor_gradients;
 use super::{Left, Outcome};
 use crate::bench::Bench;
 use crate::clock::Clock;
-use crate::look::glance;
+use crate::look::forward;
 use crate::norms::{distance, told};
 use crate::points::{What, dead_share, watched};
 
@@ -52,7 +52,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
     // the first one compiled kernels
     bench.seconds_own = if fastest.is_finite() { fastest } else { bench.seconds_exact };
     if trouble.is_none() && !facts.steps.is_empty() {
-        let (_, points) = watched(What::Dead, || glance(bench.runner(), &bench.first, true))?;
+        let (_, points) = watched(What::Dead, || forward(bench.runner(), &bench.first, true))?;
         if let Some(last) = facts.steps.last_mut() {
             last.dead = dead_share(&points);
         }
@@ -64,7 +64,7 @@ pub(super) fn run(bench: &mut Bench, facts: &mut ProbeFacts, clock: Clock) -> Ou
 /// One update, and the share of dead units in its forward pass.
 fn step(bench: &mut Bench, update: &Update, number: usize) -> Result<(StepFacts, f64), TrainError> {
     let factor = bench.plan().lr_factors.get(number).copied().unwrap_or(1.0);
-    let (mut half, points) = watched(What::Dead, || bench.job.gradients(update, number as u64))?;
+    let (mut half, points) = watched(What::Dead, || bench.gradients(update, number as u64))?;
     let mut tensors = tensor_gradients(bench)?;
     let before: Vec<Tensor> = {
         let _quiet = tch::no_grad_guard();

@@ -12,7 +12,7 @@ use luthier_train::{Prepared, TrainError, cut, prepare};
 use super::arm::{self, Arm};
 use crate::bench::{Bench, each};
 use crate::clock::Clock;
-use crate::look::glance;
+use crate::look::forward;
 
 /// Share of the budget that is planned with: the rest is for what was guessed wrong.
 const PLANNED: f64 = 0.8;
@@ -44,6 +44,8 @@ struct Part {
     held_out: usize,
     /// The fewest training samples that are worth a run
     fewest: usize,
+    /// Samples of an update
+    batch: usize,
 }
 
 /// What running costs.
@@ -68,24 +70,33 @@ impl Horizon {
         let began = Instant::now();
         let prepared = prepare(recipes[0], base, device)?;
         let setup = began.elapsed().as_secs_f64();
+        let contrasts = prepared.plan.recipe.contrastive.is_some();
+        let clusters = recipes.iter().filter_map(|recipe| most_clusters(recipe)).max().unwrap_or(0);
         let parts: Vec<Part> = streams::all(&prepared.plan)
             .enumerate()
             .map(|(at, plan)| {
                 let batch = |recipe: &&Recipe| recipe.of_stream(at).train.batch_size;
-                Part::of(plan, at == 0, recipes.iter().map(batch).max().unwrap_or(1) as usize)
+                let batch = recipes.iter().map(batch).max().unwrap_or(1) as usize;
+                Part::of(plan, at == 0, batch, clusters)
             })
             .collect();
         let cost = cost(prepared, setup)?;
         let epochs = recipes.iter().map(|recipe| recipe.train.epochs).max().unwrap_or(1) as f64;
+        let Part { train, fewest, batch, .. } = parts[0];
         let held_out: usize = parts.iter().map(|part| part.held_out).sum();
-        let evaluating = held_out as f64 * cost.forward * evaluations(recipes, epochs);
-        let Part { train, fewest, .. } = parts[0];
+        // neighbours are looked for among the training samples, and two views are held against each other
+        let looked = if contrasts { held_out + 3 * train } else { held_out };
+        let evaluating = looked as f64 * cost.forward * evaluations(recipes, epochs);
         let within = |seeds: u64| {
             let left = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup - evaluating;
             let affordable = (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
             let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
             let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
-            let kept = affordable.clamp(fewest, train);
+            let mut kept = affordable.clamp(fewest, train);
+            if contrasts && kept > batch && kept % batch == 1 {
+                // a last batch of one sample has no other to contrast it with
+                kept -= 1;
+            }
             Horizon {
                 seeds,
                 parts: parts.iter().map(|part| part.cut(kept as f64 / train as f64)).collect(),
@@ -140,12 +151,13 @@ impl Horizon {
 impl Part {
     /// All of a stream. Of the first, samples are held out where the recipe holds out none: they are what a trial is
     /// judged by.
-    fn of(plan: &Plan, first: bool, batch: usize) -> Part {
+    fn of(plan: &Plan, first: bool, batch: usize, clusters: usize) -> Part {
         let [all, held_out] = ["train", "valid"].map(|name| count(plan, name));
         let own = if held_out == 0 && first { (all as f64 * SHARE) as usize } else { held_out };
         let train = if held_out == 0 { all - own } else { all };
-        let fewest = (BATCHES * batch).max(4 * plan.data.classes.len()).clamp(1, train.max(1));
-        Part { train, all, held_out: own.min(HELD_OUT), fewest }
+        let fewest = (BATCHES * batch).max(4 * plan.data.classes.len()).max(clusters).clamp(1, train.max(1));
+        // what is held out of the training samples is none of them
+        Part { train, all: train, held_out: own.min(HELD_OUT), fewest, batch }
     }
 
     /// A share of its training samples.
@@ -189,6 +201,12 @@ fn judged_on_the_way(recipe: &Recipe) -> bool {
     recipe.train.early_stopping.is_some() || matches!(recipe.schedule.curve, Curve::ReduceLROnPlateau { .. })
 }
 
+/// Clusters of the finest granularity of a contrast.
+fn most_clusters(recipe: &Recipe) -> Option<usize> {
+    let prototypes = recipe.contrastive.as_ref()?.prototypes.as_ref()?;
+    prototypes.clusters.iter().max().map(|most| *most as usize)
+}
+
 /// Evaluations of the run that evaluates most.
 fn evaluations(recipes: [&Recipe; 2], epochs: f64) -> f64 {
     if recipes.iter().any(|recipe| judged_on_the_way(recipe)) { epochs } else { 1.0 }
@@ -223,7 +241,7 @@ struct Timed {
 fn timed(bench: &mut Bench, several: bool) -> Result<Timed, TrainError> {
     const UPDATES: usize = 3;
     let began = Instant::now();
-    glance(bench.runner(), &bench.first, false)?;
+    let _ = forward(bench.runner(), &bench.first, false)?;
     let forward = began.elapsed().as_secs_f64() / bench.first.labels.len().max(1) as f64;
     let mut batches = bench.runner().feed.train(0, 0)?;
     let mut fastest = f64::INFINITY;
@@ -239,7 +257,7 @@ fn timed(bench: &mut Bench, several: bool) -> Result<Timed, TrainError> {
         }
         let samples: usize = update.batches.iter().map(|batch| batch.labels.len()).sum();
         let began = Instant::now();
-        match bench.job.gradients(&update, number as u64) {
+        match bench.gradients(&update, number as u64) {
             Ok(mut half) => bench.job.apply(&mut half, 0.0)?,
             Err(TrainError::Diverged { .. }) => {}
             Err(error) => return Err(error),

@@ -20,6 +20,7 @@ pub use patch::{Patch, patched};
 
 use crate::clock::Clock;
 use horizon::Horizon;
+use verdict::By;
 
 /// Pairs of runs at most, and the fewest that know a noise.
 const MOST_SEEDS: u64 = 3;
@@ -89,7 +90,6 @@ pub fn trial(
     let recipes = [&loaded.recipe, &changed.recipe];
     let seeds = seeds.clamp(FEWEST_SEEDS, MOST_SEEDS);
     let horizon = Horizon::of(recipes, &loaded.base, device, [FEWEST_SEEDS, seeds], clock)?;
-    let by_loss = !patch.keys().any(|key| redefines(key));
     let mut arms: [Vec<Arm>; 2] = Default::default();
     let mut note = String::new();
     let mut longest: f64 = 0.0;
@@ -116,7 +116,8 @@ pub fn trial(
         longest = longest.max(clock.spent() - began);
     }
     let [before, after] = arms;
-    let proof = verdict::judge(&before, &after, by_loss);
+    let by = By::of(&loaded.recipe, patch, &before, &after);
+    let proof = verdict::judge(&before, &after, by);
     Ok(Trial {
         proof,
         before,

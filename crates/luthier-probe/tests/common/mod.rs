@@ -117,6 +117,35 @@ batch_size = 6
 precision = "fp32"
 "#;
 
+/// Contrastive pretraining of a ViT that takes milliseconds.
+pub const CONTRAST: &str = r#"
+name = "contrast"
+task = "contrastive"
+[data]
+train = "scenes"
+split = { valid = 0.25 }
+workers = 1
+[data.transform]
+train = [{ op = "RandomResizedCrop", size = 32, scale = [0.4, 1.0] }, { op = "RandomHorizontalFlip" }]
+eval = [{ op = "Resize", size = [32, 32] }]
+[model]
+arch = "vit"
+weights = "none"
+vit = { size = "tiny", patch_size = 8, hidden_size = 32, num_hidden_layers = 1, num_attention_heads = 2 }
+[contrastive]
+dim = 16
+queue = 16
+momentum = 0.9
+[optim]
+type = "SGD"
+lr = 0.01
+[train]
+epochs = 2
+batch_size = 8
+drop_last = true
+precision = "fp32"
+"#;
+
 /// A recipe over [`folder`].
 pub fn loaded(text: &str, sets: &[&str]) -> Loaded {
     let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();

@@ -1,7 +1,10 @@
 //! Loss, optimizer, schedule and length.
 
 use super::Tell;
-use crate::{ClassWeights, Curve, Group, Loss, LossInput, Metric, Optim, Recipe, Rule, Schedule, Task, Unit};
+use crate::{
+    ClassWeights, Curve, GradScaler, Group, Loss, LossInput, Metric, Optim, Precision, Recipe, Rule,
+    Schedule, Task, Train, Unit,
+};
 
 pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     loss(&recipe.loss, tell);
@@ -14,6 +17,7 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
             "write `metric = \"accuracy\"` or `\"loss\"`",
         );
     }
+    scaled(&recipe.train, tell);
     optim(&recipe.optim, tell);
     schedule(&recipe.schedule, tell);
     if recipe.data.valid.is_none() && recipe.data.split.is_none() {
@@ -43,6 +47,16 @@ fn loss(loss: &Loss, tell: &mut Tell<'_>) {
             &["loss.class_weights"],
             "`loss.class_weights` leaves no class any weight".to_string(),
             "give one number per class, in class order, or `balanced`",
+        );
+    }
+}
+
+fn scaled(train: &Train, tell: &mut Tell<'_>) {
+    if train.precision != Precision::Fp16 && train.grad_scaler != GradScaler::default() {
+        tell(
+            &["train.grad_scaler", "train.precision"],
+            "the loss is scaled in fp16 alone".to_string(),
+            "write `precision = \"fp16\"`, or leave `grad_scaler` out: fp32 and bf16 reach far enough down",
         );
     }
 }

@@ -8,6 +8,11 @@ pub(super) fn positive(schema: &mut Schema) {
     schema.insert("exclusiveMinimum".into(), 0.into());
 }
 
+/// x > 1
+pub(super) fn above_one(schema: &mut Schema) {
+    schema.insert("exclusiveMinimum".into(), 1.into());
+}
+
 /// 0 ≤ x < 1
 pub(super) fn below_one(schema: &mut Schema) {
     schema.insert("minimum".into(), 0.into());

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochEnds, Every, Interleave, TaskWeighting, limits};
+use super::{EpochEnds, Every, GradScaler, Interleave, TaskWeighting, limits};
 
 /// Length, batch and precision of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Train {
     /// Number format of the forward and backward pass; weights are kept in fp32 always
     #[serde(default)]
     pub precision: Precision,
+    /// How the loss is scaled in fp16
+    #[serde(default)]
+    pub grad_scaler: GradScaler,
     /// Run frozen leading parts once per sample and keep what they give, where that is exact
     #[serde(default)]
     pub prefix_cache: PrefixCache,
@@ -83,6 +86,9 @@ pub enum Precision {
     Fp32,
     /// bfloat16 autocast over fp32 weights
     Bf16,
+    /// IEEE 754's 16-bit floats: autocast over fp32 weights, and a loss scale that `grad_scaler` moves. For GPUs without
+    /// bf16; most CPUs emulate it
+    Fp16,
 }
 
 /// Keeps what frozen leading parts give.

@@ -43,6 +43,8 @@ impl Record {
                 lr: step.lr.clone(),
                 grad_norm: step.grad_norm,
                 clipped: step.clipped,
+                loss_scale: step.loss_scale,
+                skipped: step.skipped,
                 stream: step.stream.clone(),
                 tasks: tasks_of(&step.tasks),
                 gradient_cosine: step.gradient_cosine.clone(),
@@ -127,6 +129,12 @@ pub struct StepPoint {
     pub grad_norm: f64,
     /// The gradient was scaled down
     pub clipped: bool,
+    /// What the loss was multiplied by before the backward pass; in fp16 alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
+    /// The gradient overflowed at that scale, and nothing was moved
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// Name of a stream beside the first
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stream: String,
@@ -221,7 +229,8 @@ pub struct ClusteredPoint {
     /// Where
     #[serde(flatten)]
     pub at: Position,
-    /// Samples that have one
+    /// Samples that have one; the position has a `samples` of its own
+    #[serde(rename = "members")]
     pub samples: u64,
     /// One for each granularity
     pub granularities: Vec<Granularity>,

@@ -1,6 +1,6 @@
 //! The tables of the report.
 
-use luthier_plan::{LoadReport, Plan, PrefixPlan, ResolvedPrecision, StagePlan};
+use luthier_plan::{LoadReport, Plan, PrefixPlan, StagePlan};
 use maud::{Markup, PreEscaped, html};
 
 use crate::figures::{count, epochs, percent};
@@ -61,17 +61,13 @@ pub fn model(plan: &Plan) -> Markup {
         let wanted = plan.model.tensors.iter().filter(|tensor| tensor.trainable == trainable);
         wanted.map(|tensor| tensor.shape.iter().map(|&size| size.max(0) as u64).product::<u64>()).sum()
     };
-    let precision = match plan.precision {
-        ResolvedPrecision::Fp32 => "fp32",
-        ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
-    };
     let facts = [
         ("Architecture", plan.model.arch.clone()),
         ("Weights", plan.model.weights.clone()),
         ("Trainable scalars", count(scalars(true))),
         ("Other scalars", format!("{} (frozen, or state of normalisation layers)", count(scalars(false)))),
         ("Device", plan.device.clone()),
-        ("Precision", precision.to_owned()),
+        ("Precision", plan.precision.words().to_owned()),
         ("Memory format", plan.memory_format.clone()),
         ("Stages", stages(plan)),
         ("Run once per sample", prefixes(plan)),

@@ -83,6 +83,7 @@ impl TensorBoard {
     fn step(&mut self, step: &StepEnd) -> Result<(), TrackError> {
         let own = |tag: &str| in_stream(&step.stream, tag);
         let mut values = vec![value(&own("loss/train"), step.loss), value(&own("grad_norm"), step.grad_norm)];
+        values.extend(step.loss_scale.map(|scale| value(&own("loss_scale"), scale)));
         if step.stream.is_empty() {
             values.push(value("epoch", step.at.epochs));
             values.extend(self.lr_tags.iter().zip(&step.lr).map(|(tag, lr)| value(tag, *lr)));

@@ -220,6 +220,8 @@ impl Shape {
                 lr: vec![self.lr * self.factor(update), self.lr * 10.0 * self.factor(update)],
                 grad_norm: 1.5 * loss + self.noise(update + 9999).abs(),
                 clipped: update % 5 == 0,
+                loss_scale: None,
+                skipped: false,
                 seconds: 0.31,
                 data_seconds: 0.02,
                 stream: String::new(),

@@ -12,6 +12,7 @@ use crate::feed::Batch;
 use crate::job::Job;
 use crate::objective::Score;
 use crate::runner::Runner;
+use crate::step::Part;
 
 /// What the encoders made of a batch.
 struct Seen {
@@ -84,23 +85,21 @@ impl Job {
         &mut self,
         batch: &Batch,
         denominators: &[f64],
-        number: u64,
-        part: u64,
-        last: bool,
+        at: Part,
     ) -> Result<Vec<Score>, TrainError> {
         let none = || TrainError::State("the run contrasts nothing".into());
-        let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, number)?;
+        let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, at.number)?;
         let mut scores = Vec::with_capacity(seen.sums.len());
         let own = self.runner.objective.denominators(batch);
         for ((sum, denominator), [right, top5]) in seen.sums.iter().zip(own).zip(seen.right) {
             let loss = sum.f_double_value(&[])?;
             if !loss.is_finite() {
-                let error = self.bad_loss(batch, &seen.outputs, number, part)?;
+                let error = self.bad_loss(batch, &seen.outputs, at)?;
                 self.fail(error)?;
             }
             scores.push(Score { loss, denominator, right, top5 });
         }
-        self.backward(&self.runner.objective.minimised(&seen.sums, denominators)?, last)?;
+        self.backward(&self.runner.objective.minimised(&seen.sums, denominators)?, at)?;
         if let Some(contrast) = &mut self.contrast {
             tch::no_grad(|| contrast.queue.enqueue(&seen.keys))?;
         }

@@ -159,6 +159,11 @@ impl Optimizer {
         Ok(true)
     }
 
+    /// Multiplies all gradients by a factor: that of a loss scale, taken out.
+    pub(crate) fn unscale(&self, factor: f64) -> Result<(), TrainError> {
+        if factor == 1.0 { Ok(()) } else { Ok(scale(&self.grads()?, factor)?) }
+    }
+
     /// The parameters that it moves, by name.
     pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.groups.iter().flat_map(|group| group.names.iter().map(String::as_str).zip(group.flat.params()))

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use luthier_model::{Flow, Input, Tokens};
-use luthier_plan::{PrefixPlan, ResolvedPrecision};
+use luthier_plan::PrefixPlan;
 use luthier_recipe::Data;
-use luthier_torch::autocast;
+use luthier_torch::autocast_to;
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -209,9 +209,8 @@ fn open(
 }
 
 fn run(runner: &Runner, parts: usize, input: &Input) -> Result<Flow, TrainError> {
-    let bf16 = runner.plan.precision == ResolvedPrecision::Bf16;
     let model = &runner.model;
-    Ok(autocast(runner.device, bf16, || model.run(0..parts, model.begin(input)?, false))?)
+    Ok(autocast_to(runner.device, runner.half(), || model.run(0..parts, model.begin(input)?, false))?)
 }
 
 fn push(sink: &mut Sink, rows: &Tensor) -> Result<(), TrainError> {

@@ -7,7 +7,7 @@ use luthier_plan::{Plan, PlanError, resolve, streams};
 use luthier_recipe::{Recipe, Task};
 use tch::Device;
 
-use super::{Prepared, machine, model_plan, whole};
+use super::{Prepared, emulated, machine, model_plan, whole};
 use crate::TrainError;
 use crate::prefix::plan_prefixes;
 use crate::samples::{data_plan, tasks};
@@ -48,6 +48,7 @@ pub(super) fn several(
     let outputs = heads.iter().map(|(_, classes)| classes).sum::<u64>().max(data[0].classes.len() as u64);
     let (model, planned, more) = model_plan(recipe, base, outputs, &heads, None, place)?;
     notes[0].extend(more);
+    notes[0].extend(emulated(machine(recipe, device, place, ranks, false).precision, place));
     let mut plans = Vec::new();
     for (at, (own, data)) in owns.iter().zip(data).enumerate() {
         let mut planned = planned.clone();

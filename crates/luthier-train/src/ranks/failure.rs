@@ -39,7 +39,8 @@ impl Job {
             let _draws = manual_seed(self.seed_of(number, part as u64));
             let objective = &self.runner.objective;
             let sums = objective.sums(&self.runner.forward(batch, true)?, batch)?;
-            objective.minimised(&sums, &objective.denominators(batch))?.f_backward()?;
+            let loss = objective.minimised(&sums, &objective.denominators(batch))?;
+            loss.f_mul_scalar(self.scale())?.f_backward()?;
         }
         let bad = !self.optimizer.grad_norm()?.is_finite();
         let all = ranks.group.gather(&[u8::from(bad)])?;

@@ -13,7 +13,7 @@ use super::failure::first_failure;
 use crate::ema::Ema;
 use crate::job::Job;
 use crate::objective::Score;
-use crate::step::{Step, mix};
+use crate::step::{Part, Step, mix};
 use crate::{Runner, TrainError};
 
 /// What a job keeps as one of several.
@@ -126,8 +126,13 @@ impl Job {
         Ok(())
     }
 
-    /// The backward pass of a batch; of an update's last one, gradients are summed over the ranks meanwhile.
-    pub(crate) fn backward(&mut self, loss: &Tensor, last: bool) -> Result<(), TrainError> {
+    /// The backward pass of a batch, its loss scaled; of an update's last one, gradients are summed over the ranks meanwhile.
+    pub(crate) fn backward(&mut self, loss: &Tensor, at: Part) -> Result<(), TrainError> {
+        let scaled = (at.scale != 1.0).then(|| loss.f_mul_scalar(at.scale)).transpose()?;
+        self.exchange(scaled.as_ref().unwrap_or(loss), at.last)
+    }
+
+    fn exchange(&mut self, loss: &Tensor, last: bool) -> Result<(), TrainError> {
         match &mut self.member {
             Some(Member { exchanges: true, exchanged, reducer: Some((reducer, _)), traffic, .. }) if last => {
                 *traffic = reducer.backward(loss)?;
@@ -148,7 +153,7 @@ impl Job {
         {
             // a rank without a batch has gradients of zero, and has to say so
             let nothing = first.f_sum(Kind::Float)?.f_mul_scalar(0.0)?;
-            self.backward(&nothing, true)?;
+            self.exchange(&nothing, true)?;
         }
         let Some(member) = &mut self.member else { return Ok(()) };
         let failed = member.failed.take();

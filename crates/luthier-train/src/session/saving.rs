@@ -8,6 +8,7 @@ use luthier_plan::{Event, Plan, Position, watch};
 
 use super::Session;
 use crate::checkpoint::{self, Tensors};
+use crate::scaler::Scaler;
 use crate::{State, TrainError};
 
 /// A checkpoint of up to so many bytes is copied in memory and written aside. A larger one is written at once: the copy
@@ -33,6 +34,10 @@ impl Session<'_> {
         let began = Instant::now();
         if !self.state.watch.is_up(watch::chance(plan)) && self.job.optimizer.is_finite()? {
             self.state.good = Some(self.state.update);
+        }
+        self.state.scaling = self.job.scaler.as_ref().map(Scaler::state);
+        for (job, state) in self.job.others.iter().zip(&mut self.state.streams) {
+            state.scaling = job.scaler.as_ref().map(Scaler::state);
         }
         self.state.seconds = self.seconds();
         self.began = Instant::now();

@@ -91,6 +91,11 @@ impl Tally {
                 self.flush(&mut lines);
                 self.epoch = (0.0, 0.0, 0);
             }
+            Event::StepEnd(step) if step.skipped && step.stream.is_empty() => {
+                self.flush(&mut lines);
+                self.step(step);
+                lines.push(self.look.paint(DIM, &skipped(step)));
+            }
             // the table is the first stream's
             Event::StepEnd(step) if !step.stream.is_empty() => self.other_seconds += step.seconds,
             Event::EvalEnd(eval) if !eval.stream.is_empty() => {
@@ -340,6 +345,15 @@ impl Tally {
         let left = self.length.updates.saturating_sub(self.update) as f64;
         left * self.seconds() / self.updates_here as f64
     }
+}
+
+/// An update of fp16 that was left out.
+fn skipped(step: &StepEnd) -> String {
+    let scale = step.loss_scale.map_or(String::new(), |scale| format!(" of {}", text::number(scale)));
+    format!(
+        "update {} skipped: its gradient overflowed at a loss scale{scale}, the next one has a smaller",
+        step.at.update
+    )
 }
 
 /// Share of right answers, or R².

@@ -1,4 +1,4 @@
-use luthier_plan::{Plan, ResolvedPrecision};
+use luthier_plan::Plan;
 use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, LossInput, Metric, Reduction};
 
 use super::{Page, words};
@@ -112,10 +112,7 @@ fn loss(plan: &Plan) -> String {
 }
 
 fn computing(plan: &Plan) -> String {
-    let precision = match plan.precision {
-        ResolvedPrecision::Fp32 => "fp32",
-        ResolvedPrecision::Bf16 => "bf16 autocast over fp32 weights",
-    };
+    let precision = plan.precision.words();
     if plan.text.is_some() {
         return format!("{precision}, sequences packed, on {}", plan.device);
     }
@@ -139,6 +136,15 @@ fn gradients(plan: &Plan) -> String {
 
 fn evaluation(plan: &Plan) -> String {
     let eval = &plan.recipe.eval;
+    if plan.recipe.contrastive.is_some() {
+        // no figure of embeddings decides: a smaller contrast is no better encoder
+        let classes = plan.data.classes.len() > 1 && plan.data.split("valid").is_some();
+        let neighbours = if classes { "nearest neighbours' accuracy, " } else { "" };
+        let how = words::every(eval.every);
+        return format!(
+            "{how} and at the end: {neighbours}alignment, uniformity, spread; none is called the best"
+        );
+    }
     if plan.data.split("valid").is_none() {
         return "none: there is no validation split".to_owned();
     }
@@ -175,5 +181,6 @@ fn checkpoints(plan: &Plan) -> String {
     } else {
         format!("the newest {}", checkpoint.keep)
     };
-    format!("{}, {kept} and the best kept", words::every(checkpoint.every))
+    let best = if plan.recipe.contrastive.is_some() { "" } else { " and the best" };
+    format!("{}, {kept}{best} kept", words::every(checkpoint.every))
 }

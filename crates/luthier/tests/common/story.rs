@@ -30,6 +30,8 @@ pub fn events(plan: &Plan) -> Vec<Event> {
                 lr: plan.groups.iter().map(|group| group.lr * factor).collect(),
                 grad_norm: 1.3,
                 clipped: true,
+                loss_scale: None,
+                skipped: false,
                 seconds: 2.4,
                 data_seconds: 0.1,
                 stream: String::new(),

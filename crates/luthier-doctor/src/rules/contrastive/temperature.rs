@@ -8,11 +8,12 @@
 //! and at a temperature of 0.01 that is 0.4 in a logit. The gradient grows as 1 / temperature, too, so that single
 //! hard negatives throw the weights about. Code that takes exponentials without subtracting the largest overflows: in fp16
 //! exp(1 / 0.07) is too much already. Here the division and the sum of exponentials are made in fp32, so that the loss
-//! stays a number.
+//! stays a number; but on its way back into the encoder the gradient is fp16 again, which ends at 65504.
 //!
 //! ## How it is measured
-//! A warning where bf16's step near 1, divided by the temperature, is 0.2 or more (below 0.02), an error from 0.8 on
-//! (0.005); in fp32 a warning below 0.01, where one over the temperature makes every gradient a hundred times as long.
+//! A warning where the format's step near 1, divided by the temperature, is 0.2 or more, an error from 0.8 on: in bf16
+//! below 0.02 and 0.005, in fp16 below 0.0025 and 0.0006. In every format a warning below 0.01, where one over the
+//! temperature makes every gradient a hundred times as long.
 //!
 //! ## Example
 //! ```toml
@@ -31,7 +32,6 @@
 //! ## Source
 //! Chen et al. 2020 (both); half precision as IEEE 754 and bfloat16 define it.
 
-use luthier_plan::ResolvedPrecision;
 use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
@@ -47,23 +47,23 @@ pub static RULE: Rule = Rule {
     look,
 };
 
-/// Distance of bf16's neighbours just below 1.
-const BF16_STEP: f64 = 1.0 / 256.0;
-
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan else { return Vec::new() };
     let Some(asked) = &plan.recipe.contrastive else { return Vec::new() };
     let at = asked.temperature;
-    let step = BF16_STEP / at;
-    let (severity, evidence) = match plan.precision {
-        ResolvedPrecision::Bf16 if step >= 0.195 => (
-            if step >= 0.78 { Severity::Error } else { Severity::Warning },
-            format!("a step of bf16 near 1 is 0.0039, and {step:.2} after the division by {at}"),
-        ),
-        ResolvedPrecision::Fp32 if at < 0.01 => {
-            (Severity::Warning, format!("gradients are divided by {at}: {:.0} times as long", 1.0 / at))
-        }
-        _ => return Vec::new(),
+    let one = plan.precision.step_below_one();
+    let step = one / at;
+    let (severity, evidence) = if step >= 0.195 {
+        let format = plan.precision.words().split(' ').next().unwrap_or_default();
+        let severity = if step >= 0.78 { Severity::Error } else { Severity::Warning };
+        (
+            severity,
+            format!("a step of {format} near 1 is {one:.1e}, and {step:.2} after the division by {at}"),
+        )
+    } else if at < 0.01 {
+        (Severity::Warning, format!("gradients are divided by {at}: {:.0} times as long", 1.0 / at))
+    } else {
+        return Vec::new();
     };
     let finding = rule
         .finding()
@@ -80,6 +80,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use luthier_plan::ResolvedPrecision;
+
     use super::*;
     use crate::testing::*;
 
@@ -92,6 +94,9 @@ mod tests {
             (ResolvedPrecision::Fp32, "0.004", Some(Severity::Warning)),
             (ResolvedPrecision::Fp32, "0.02", None),
             (ResolvedPrecision::Bf16, "0.2", None),
+            (ResolvedPrecision::Fp16, "0.0005", Some(Severity::Error)),
+            (ResolvedPrecision::Fp16, "0.002", Some(Severity::Warning)),
+            (ResolvedPrecision::Fp16, "0.02", None),
         ];
         for (precision, at, expected) in rows {
             let set = format!("contrastive.temperature={at}");

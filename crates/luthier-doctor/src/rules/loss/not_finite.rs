@@ -27,6 +27,7 @@
 
 use luthier_plan::Outcome;
 use luthier_plan::watch::NOT_FINITE;
+use luthier_track::StepPoint;
 
 use crate::history;
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
@@ -47,7 +48,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let metrics = &run.metrics;
     let end = metrics.end.as_ref().filter(|end| end.outcome == Outcome::Diverged);
     let stopped = end.filter(|end| end.rule.as_deref().is_none_or(|code| code == NOT_FINITE));
-    let step = metrics.steps.iter().find(|step| !step.loss.is_finite() || !step.grad_norm.is_finite());
+    // an update that was skipped is how a loss scale finds its height
+    let bad = |step: &&StepPoint| !step.loss.is_finite() || !step.skipped && !step.grad_norm.is_finite();
+    let step = metrics.steps.iter().find(bad);
     let eval = metrics.evals.iter().find(|eval| !eval.loss.is_finite());
     let update = match (stopped, step, eval) {
         (Some(end), ..) => end.at.update + 1,
@@ -89,6 +92,7 @@ mod tests {
         assert_eq!(one(&RULE, &run(50, |n| if n < 30 { 1.0 } else { f64::NAN })).place, "update 30");
         silent(&RULE, &learning(100).diverged("LOS102", "far above"));
         silent(&RULE, &learning(100));
+        silent(&RULE, &learning(100).skipped(|n| n < 3));
     }
 
     use luthier_plan::watch::NOT_FINITE;

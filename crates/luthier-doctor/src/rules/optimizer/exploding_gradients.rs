@@ -50,8 +50,8 @@ const TIMES: f64 = 10.0;
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(run) = facts.run else { return Vec::new() };
     let stages = &run.metrics.stages;
-    let norms: Vec<(u64, f64)> =
-        run.metrics.steps.iter().map(|step| (step.at.update, step.grad_norm)).collect();
+    let made = run.metrics.steps.iter().filter(|step| !step.skipped);
+    let norms: Vec<(u64, f64)> = made.map(|step| (step.at.update, step.grad_norm)).collect();
     let (mut row, mut usual) = (0, f64::INFINITY);
     for (index, (update, norm)) in norms.iter().enumerate().skip(20) {
         if row == 0 && index % 20 == 0 {

@@ -136,7 +136,8 @@ impl<'a> View<'a> {
         if trouble || later.iter().any(|loss| !loss.is_finite() || *loss >= f64::MAX) {
             return Some(f64::INFINITY);
         }
-        if later.is_empty() {
+        // a queue that fills with keys of pictures is harder than the random one it began with
+        if later.is_empty() || self.recipe().is_some_and(|recipe| recipe.contrastive.is_some()) {
             return None;
         }
         let theory = self.start().and_then(|start| start.expected).unwrap_or(0.0);

@@ -39,7 +39,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
     let plan = view.facts().plan.filter(|plan| plan.recipe.model.arch == Arch::Gpt2)?;
     // eight bits of mantissa: a change of order alone is a few hundredths of the spread
-    let rounding = if plan.precision == ResolvedPrecision::Bf16 { 0.03 } else { 1e-4 };
+    let rounding = if plan.precision == ResolvedPrecision::Fp32 { 1e-4 } else { 0.03 };
     let future = view.probes.future.filter(|future| *future > rounding)?;
     Some(
         rule.finding()

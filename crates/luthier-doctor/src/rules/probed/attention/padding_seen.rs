@@ -37,7 +37,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 }
 
 fn find(rule: &Rule, view: View<'_>) -> Option<Finding> {
-    let half = view.facts().plan.is_some_and(|plan| plan.precision == ResolvedPrecision::Bf16);
+    let half = view.facts().plan.is_some_and(|plan| plan.precision != ResolvedPrecision::Fp32);
     let padding = view.probes.padding.filter(|padding| *padding > if half { 0.05 } else { 1e-3 })?;
     Some(
         rule.finding()
