@@ -72,7 +72,7 @@ fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_togeth
 
     // before any training: the schedule, the rate, the weights that two optimizers share, the curves, in this order
     let sets = small(&[]);
-    let told = verdict(at, &words(&["doctor", "as-asked-small.toml", "--static", "--json"], &sets));
+    let told = verdict(at, &words(&["doctor", "as-asked-small.toml", "--static", "--json"], &sets), &[1]);
     let findings = told["findings"].as_array().unwrap();
     let place = |code: &str| {
         let at = findings.iter().position(|finding| finding["code"] == code);
@@ -85,9 +85,9 @@ fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_togeth
     let places: Vec<&Value> = schedules.map(|finding| &finding["where"]).collect();
     assert_eq!(places, ["streams[0].schedule.unit", "streams[1].schedule.unit"]);
 
-    // all cures are tried at once as well; on so little data nothing is proved by it
+    // all cures are tried at once as well; on so little data nothing is proved by it, and what a trial refutes is a note
     let prove = ["doctor", "as-asked-small.toml", "--prove", "--budget", "20s", "--json"];
-    let told = verdict(at, &words(&prove, &sets));
+    let told = verdict(at, &words(&prove, &sets), &[0, 1]);
     let repaired = &told["repaired"];
     assert_eq!(repaired["codes"], serde_json::json!(["SCH001", "FIN006", "OPT010"]), "{told:#}");
     assert_eq!(repaired["patch"]["train.interleave"], "sum", "{told:#}");
@@ -95,9 +95,10 @@ fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_togeth
     assert!(repaired["patch"].get("streams[1].optim.lr").is_none(), "{told:#}");
 }
 
-/// A verdict of `sick`.
-fn verdict(folder: &Path, words: &[&str]) -> Value {
+/// A verdict, with one of these exit codes.
+fn verdict(folder: &Path, words: &[&str], codes: &[i32]) -> Value {
     let output = run(folder, words);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let code = output.status.code();
+    assert!(code.is_some_and(|code| codes.contains(&code)), "{code:?}: {}", stderr(&output));
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)))
 }
