@@ -94,8 +94,9 @@ def main():
         output_of([LUTHIER, "data", "render", "scenes", "--out", work / "scenes", "--count", count, "--size", 256, "-q"])
         runs = {
             "Luthier, bf16": lambda turn: ours("bf16", args.batch, work, turn),
-            "peft, bf16 and SDPA": lambda turn: theirs("best", args.steps, args.batch),
+            "peft, bf16 and SDPA": lambda turn: theirs("bf16", args.steps, args.batch),
             "Luthier, fp32": lambda turn: ours("fp32", args.batch, work, turn),
+            "peft, fp32 and SDPA": lambda turn: theirs("fp32", args.steps, args.batch),
             "peft, as written": lambda turn: theirs("written", args.steps, args.batch),
         }
         times = {name: [] for name in runs}
@@ -108,10 +109,13 @@ def main():
         mid = {name: statistics.median(values) for name, values in times.items()}
         for name, seconds in mid.items():
             print(f"  {name:22} {seconds:.3f} s/step   n={len(times[name])}")
-        best, bf16, fp32 = mid["peft, bf16 and SDPA"], mid["Luthier, bf16"], mid["Luthier, fp32"]
-        print(f"  ratio to best          {best / bf16:.2f}x   (bar 1.1)")
-        print(f"  ratio to as written    {mid['peft, as written'] / bf16:.2f}x   (bar 1.6)")
-        print(f"  both in fp32           {mid['peft, as written'] / fp32:.2f}x")
+        # a processor without bf16 arithmetic is faster in fp32, and the better of two is the best setting
+        mine = min(mid["Luthier, bf16"], mid["Luthier, fp32"])
+        best = min(mid["peft, bf16 and SDPA"], mid["peft, fp32 and SDPA"])
+        print(f"  ratio to best          {best / mine:.2f}x   (bar 1.1)")
+        print(f"  ratio to as written    {mid['peft, as written'] / mine:.2f}x   (bar 1.6)")
+        print(f"  all in bf16            {mid['peft, bf16 and SDPA'] / mid['Luthier, bf16']:.2f}x")
+        print(f"  all in fp32            {mid['peft, fp32 and SDPA'] / mid['Luthier, fp32']:.2f}x")
     if VIT_TIME.is_file():
         print(output_of([VIT_TIME, 5, args.batch]), end="")
     else:
