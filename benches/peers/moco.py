@@ -130,13 +130,13 @@ def compare(name, rounds, work):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", choices=[*CASES, []], default=list(CASES))
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], default=[])
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     print(f"{datetime.date.today()}  {cpu}, {os.cpu_count()} cores, {platform.system()}")
     with tempfile.TemporaryDirectory(prefix="luthier-bench-") as work:
-        for name in given.cases:
+        for name in given.cases or CASES:
             compare(name, given.rounds, Path(work))
 
 

@@ -60,8 +60,8 @@ pub struct OutputPoint {
 /// Updates at which a run is looked at whatever its length: most of what goes wrong does so early.
 const EARLY: [u64; 6] = [1, 2, 5, 10, 20, 50];
 
-/// Updates between two looks of a run of any length. A look copies the trained weights once and reads them four times,
-/// which no step undercuts by far, so one in fifty keeps the cost below 2 % even of the cheapest step.
+/// Updates between two looks of a run of any length. A look copies the trained weights once and reads them and their
+/// gradients once more, which no step undercuts by far: one in fifty keeps the cost of a long run below 2 % even of the cheapest step.
 const APART: u64 = 50;
 
 /// Looks of one run, about: a long one is looked at more seldom, so that `monitor.jsonl` stays small.
