@@ -1,9 +1,9 @@
 //! Splits keep each class's share and never overlap; epochs are permutations that the seed decides.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use luthier_data::{SplitError, bucketed_order, epoch_order, stratified_split};
+use luthier_data::{SplitError, bucketed_order, epoch_order, per_class_order, stratified_split};
 use proptest::prelude::*;
 
 proptest! {
@@ -128,3 +128,40 @@ fn the_order_of_a_seed_stays_what_it_was() {
 }
 
 const ORDER_42_0: [u32; 10] = [8, 6, 7, 3, 4, 2, 1, 0, 9, 5];
+
+#[test]
+fn batches_of_m_samples_of_each_class_have_just_those() {
+    // (samples of each class, classes of a batch, m)
+    let rows: [(&[usize], usize, usize); 4] =
+        [(&[12; 8], 4, 4), (&[40, 4, 9, 17], 3, 4), (&[5, 7, 3], 3, 3), (&[30, 2], 2, 2)];
+    for (sizes, together, m) in rows {
+        let labels: Vec<u32> =
+            (0..).zip(sizes).flat_map(|(class, size)| vec![class; *size]).collect();
+        let batch = together * m;
+        for epoch in 0..5 {
+            let order = per_class_order(&labels, batch, m, 7, epoch);
+            assert_eq!(order, per_class_order(&labels, batch, m, 7, epoch), "by seed and epoch alone");
+            assert_ne!(order, per_class_order(&labels, batch, m, 7, epoch + 1));
+            assert_eq!(order.len(), labels.len() / batch * batch, "{sizes:?}");
+            let mut of: BTreeMap<u32, usize> = BTreeMap::new();
+            for part in order.chunks(batch) {
+                let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+                part.iter().for_each(|sample| *counts.entry(labels[*sample as usize]).or_default() += 1);
+                assert!(counts.len() == together && counts.values().all(|count| *count == m), "{counts:?}");
+                counts.keys().for_each(|class| *of.entry(*class).or_default() += 1);
+                let mut different = part.to_vec();
+                different.sort_unstable();
+                different.dedup();
+                assert_eq!(different.len(), batch, "no sample twice in a batch: {part:?}");
+            }
+            // classes come in turn
+            let times = || (0..sizes.len() as u32).map(|class| of.get(&class).copied().unwrap_or(0));
+            assert!(times().max().unwrap() - times().min().unwrap() <= 1, "{of:?}");
+        }
+    }
+    // where the samples make whole batches of all classes, each is used once
+    let labels: Vec<u32> = (0..24).map(|sample| sample % 3).collect();
+    let mut all = per_class_order(&labels, 6, 2, 1, 0);
+    all.sort_unstable();
+    assert_eq!(all, (0..24).collect::<Vec<u32>>());
+}

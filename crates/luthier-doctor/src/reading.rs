@@ -55,11 +55,13 @@ pub(crate) fn livelier_groups(plan: &Plan, tensor: &str) -> Option<Vec<Group>> {
     Some(plan.recipe.optim.groups.iter().filter(lively).cloned().collect())
 }
 
-/// Training samples of each class; empty for a regression, and where labels are not learned.
+/// Training samples of each class; empty for a regression, and where labels are not learned as answers.
 pub(crate) fn counts(plan: &Plan) -> Vec<u64> {
-    if plan.recipe.contrastive.is_some() {
-        return Vec::new();
-    }
+    if plan.recipe.contrastive.is_some() { Vec::new() } else { class_sizes(plan) }
+}
+
+/// Training samples of each class, whatever is learned of them.
+pub(crate) fn class_sizes(plan: &Plan) -> Vec<u64> {
     let mut counts = vec![0; plan.data.classes.len()];
     for sample in plan.data.split("train").iter().flat_map(|split| &split.samples) {
         if let Some(count) = counts.get_mut(sample.label as usize) {

@@ -44,6 +44,20 @@ name = \"t\"\ntask = \"contrastive\"\n[data]\ntrain = \"t\"\nvalid = \"v\"\n[dat
 [model]\narch = \"resnet18\"\nweights = \"none\"\n[contrastive]\nqueue = 256\n[optim]\ntype = \"SGD\"\nlr = 0.03\n\
 momentum = 0.9\n[train]\nepochs = 50\nbatch_size = 64\ndrop_last = true\n";
 
+/// Embeddings by class, by triplets, in which nothing is wrong.
+pub(crate) const TRIPLETS: &str = "\
+name = \"t\"\ntask = \"contrastive\"\n[data]\ntrain = \"t\"\nvalid = \"v\"\n[data.transform]\ntrain = [{ op = \
+\"RandomResizedCrop\", size = 64 }, { op = \"RandomHorizontalFlip\" }]\neval = [{ op = \"Resize\", size = [64, 64] }]\n\
+[model]\narch = \"resnet18\"\nweights = \"none\"\n[contrastive]\nloss = [\"triplet\"]\n[optim]\n\
+type = \"SGD\"\nlr = 0.03\nmomentum = 0.9\n[train]\nepochs = 50\nbatch_size = 64\n";
+
+/// Embeddings by class, by all of a class, in which nothing is wrong.
+pub(crate) const SUP_CON: &str = "\
+name = \"t\"\ntask = \"contrastive\"\n[data]\ntrain = \"t\"\nvalid = \"v\"\n[data.transform]\ntrain = [{ op = \
+\"RandomResizedCrop\", size = 64 }, { op = \"RandomHorizontalFlip\" }]\neval = [{ op = \"Resize\", size = [64, 64] }]\n\
+[model]\narch = \"resnet18\"\nweights = \"none\"\n[contrastive]\nloss = [\"sup_con\"]\n[optim]\n\
+type = \"SGD\"\nlr = 0.03\nmomentum = 0.9\n[train]\nepochs = 50\nbatch_size = 64\n";
+
 /// What the data hold.
 #[derive(Debug, Clone)]
 pub(crate) struct World {

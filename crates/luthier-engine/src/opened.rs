@@ -46,24 +46,22 @@ fn find(run: &RunDir, which: &WhichCheckpoint, voice: &Voice) -> Result<Checkpoi
     if let WhichCheckpoint::At(path) = which {
         return checkpoint::load(path).or_call();
     }
-    let (newest, passed) = checkpoint::newest(&folder).or_call()?;
-    warn_passed(&passed, voice);
-    match (which, newest.state.best) {
-        (WhichCheckpoint::Best, Some(best)) => {
-            let path = folder.join(checkpoint::folder_name(best.update));
-            // evaluations may be more frequent than checkpoints
-            if !path.exists() {
-                voice.warn(&format!(
-                    "the best evaluation was after update {}, and no checkpoint was written there: the newest, after \
-                     update {}, is used (`train.checkpoint.every` decides)",
-                    best.update, newest.state.update
-                ));
-                return Ok(newest);
-            }
-            checkpoint::load(&path).or_call()
+    let (found, passed, missing) = match which {
+        WhichCheckpoint::Best => checkpoint::best(&folder).or_call()?,
+        _ => {
+            let (newest, passed) = checkpoint::newest(&folder).or_call()?;
+            (newest, passed, None)
         }
-        _ => Ok(newest),
+    };
+    warn_passed(&passed, voice);
+    if let Some(best) = missing {
+        voice.warn(&format!(
+            "the best evaluation was after update {best}, and no checkpoint was written there: the newest, after update {}, \
+             is used (`train.checkpoint.every` decides)",
+            found.state.update
+        ));
     }
+    Ok(found)
 }
 
 /// Says which checkpoints could not be used, and why.

@@ -198,9 +198,24 @@ pub struct TaskScore {
     /// `confusion[truth][guess]` of an evaluation: counts
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<u64>>,
-    /// Share of answers that are among the first five; of contrasts alone
+    /// Share of answers that are among the first five; of contrasts with a queue or prototypes alone
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top5: Option<f64>,
+    /// Share of samples that have another of their class in their batch; of contrasts within batches alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positives: Option<f64>,
+    /// Share of mined triplets that are not yet far enough apart; of triplet losses alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<f64>,
+    /// Batches in which nothing could be contrasted: they count, and teach nothing
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub barren: u64,
+}
+
+/// Whether there is nothing to tell.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Clusters of the training samples, at each granularity.

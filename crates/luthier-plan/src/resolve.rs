@@ -42,7 +42,8 @@ pub fn resolve(
     }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
     check_synced(recipe, train.samples.len() as u64, ranks)?;
-    contrast::check(recipe, &length, train.samples.len() as u64)?;
+    let labels_of_all: Vec<u32> = train.samples.iter().map(|sample| sample.label).collect();
+    contrast::check(recipe, &length, &data.classes, &labels_of_all)?;
     let labels = |task: usize| -> Vec<u32> {
         train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
     };
@@ -218,6 +219,13 @@ fn notes(recipe: &Recipe, length: &Length, data: &DataPlan, ranks: u64) -> Vec<S
             "a batch of one sample has no batch statistics worth the name; `drop_last = true` avoids it"
                 .into(),
         );
+    }
+    if train.grad_accum > 1 && recipe.contrasts_in_batch() {
+        notes.push(format!(
+            "{} batches make an update, and each contrasts its {} samples alone: positives and negatives are no more than \
+             in one batch",
+            train.grad_accum, train.batch_size
+        ));
     }
     let lone = length.batches_per_epoch % train.grad_accum;
     if lone != 0 {

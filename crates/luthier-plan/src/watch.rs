@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use luthier_recipe::{ContrastiveLoss, TripletMargin};
 use serde::{Deserialize, Serialize};
 
 use crate::Plan;
@@ -76,10 +77,13 @@ pub struct Gone {
 }
 
 /// The loss of a model that knows nothing: ln C of a classifier, ln(K + 1) of a contrast with K keys, and as much for
-/// clusters; of several heads the sum by their weights; `None` where there is no such theory.
+/// clusters, ln(2N − 1) of one within a batch of N, the margin of triplets; of several heads the sum by their weights; `None` where there is no such theory.
 pub fn chance(plan: &Plan) -> Option<f64> {
+    if plan.recipe.contrasts_in_batch() {
+        return Some(plan.recipe.contrasts().into_iter().map(|loss| of_one_point(plan, loss)).sum());
+    }
     if let Some(contrast) = &plan.recipe.contrastive {
-        let keys = (contrast.queue as f64 + 1.0).ln();
+        let keys = (contrast.queue() as f64 + 1.0).ln();
         let clusters = contrast.prototypes.as_ref().map_or(0.0, |prototypes| {
             let mean = |sum: f64| sum / prototypes.clusters.len().max(1) as f64;
             mean(prototypes.clusters.iter().map(|clusters| (*clusters as f64).ln()).sum())
@@ -93,6 +97,16 @@ pub fn chance(plan: &Plan) -> Option<f64> {
     }
     let classes = plan.data.classes.len();
     (classes >= 2).then(|| of(classes))
+}
+
+/// The loss of a contrast within batches where all embeddings are one.
+fn of_one_point(plan: &Plan, loss: ContrastiveLoss) -> f64 {
+    let triplet = plan.recipe.contrastive.as_ref().and_then(|contrast| contrast.triplet.clone());
+    match (loss, triplet.map(|triplet| triplet.margin)) {
+        (ContrastiveLoss::Triplet, Some(TripletMargin::Hinge(margin))) => margin,
+        (ContrastiveLoss::Triplet, _) => std::f64::consts::LN_2,
+        _ => ((plan.views() * plan.recipe.train.batch_size).max(3) as f64 - 1.0).ln(),
+    }
 }
 
 impl Watch {

@@ -186,6 +186,9 @@ fn several() -> Vec<Event> {
             weight: None,
             confusion: Vec::new(),
             top5: None,
+            positives: None,
+            active: None,
+            barren: 0,
         };
         vec![one("shape", 1.0), one("hue", 0.7)]
     };

@@ -225,6 +225,23 @@ pub fn newest(folder: &Path) -> Result<(Checkpoint, Vec<(PathBuf, String)>), Tra
     Err(TrainError::NoCheckpoint(folder.to_path_buf()))
 }
 
+/// A checkpoint, the newer ones that had to be passed over, and the update of the best evaluation where it is another.
+pub type Picked = (Checkpoint, Vec<(PathBuf, String)>, Option<u64>);
+
+/// The checkpoint of the best evaluation; the newest one where there was none, or where none was written then, as
+/// evaluations may be more frequent than checkpoints.
+///
+/// # Errors
+/// There is none that is whole.
+pub fn best(folder: &Path) -> Result<Picked, TrainError> {
+    let (newest, passed) = newest(folder)?;
+    let Some(best) = newest.state.best.filter(|best| best.update != newest.state.update) else {
+        return Ok((newest, passed, None));
+    };
+    let path = folder.join(folder_name(best.update));
+    if path.exists() { Ok((load(&path)?, passed, None)) } else { Ok((newest, passed, Some(best.update))) }
+}
+
 /// Reads one checkpoint and holds every file against its checksum.
 pub fn load(path: &Path) -> Result<Checkpoint, TrainError> {
     let written = read_state(path)?;

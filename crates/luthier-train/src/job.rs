@@ -187,6 +187,7 @@ impl Job {
             optimizer.extend(job.remembered()?.into_iter().map(|(name, t)| (own_name(stream, &name), t)));
         }
         let contrast = self.contrast.as_ref().map(Contrast::tensors).transpose()?;
+        let contrast = contrast.filter(|tensors| !tensors.is_empty());
         Ok(Tensors { model: tensors(model), frozen: tensors(frozen), optimizer, average, contrast })
     }
 

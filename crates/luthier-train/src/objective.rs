@@ -1,7 +1,8 @@
 //! What is minimised: the loss of the one head, or the weighted sum of several heads' losses.
 
+use luthier_contrast::Pairs;
 use luthier_plan::{Plan, TaskScore};
-use luthier_recipe::{Contrastive, ContrastiveLoss, Loss};
+use luthier_recipe::{ContrastiveLoss, Loss, Mining};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
@@ -28,8 +29,10 @@ struct Task {
     contrast: Option<ContrastiveLoss>,
     /// It is minimised now
     runs: bool,
-    /// Answers that it asks of each sample: one for each granularity of prototypes
+    /// Answers that it asks of each sample: one for each granularity of prototypes, or for each view in a batch
     answers: u64,
+    /// It learns from every pair of a class, not from every sample: semi-hard triplets
+    pairs: bool,
 }
 
 /// The losses of one head.
@@ -44,6 +47,15 @@ pub struct Score {
     /// Right answers among the first five, of contrasts
     #[serde(default)]
     pub top5: u64,
+    /// Of contrasts within batches: samples, view by view, that had another of their class
+    #[serde(default)]
+    pub anchors: u64,
+    /// Triplets that were not yet far enough apart
+    #[serde(default)]
+    pub active: u64,
+    /// Batches in which nothing could be contrasted
+    #[serde(default)]
+    pub barren: u64,
 }
 
 impl Score {
@@ -53,6 +65,9 @@ impl Score {
         self.denominator += other.denominator;
         self.right += other.right;
         self.top5 += other.top5;
+        self.anchors += other.anchors;
+        self.active += other.active;
+        self.barren += other.barren;
     }
 }
 
@@ -60,8 +75,8 @@ impl Objective {
     /// The objective of a plan for a model that gives `outputs` numbers.
     pub(crate) fn new(plan: &Plan, outputs: i64, device: Device) -> Self {
         let recipe = &plan.recipe;
-        if let Some(asked) = &recipe.contrastive {
-            return Objective { tasks: contrasts(asked, outputs, device), device };
+        if recipe.contrastive.is_some() {
+            return Objective { tasks: contrasts(plan, outputs, device), device };
         }
         if plan.data.tasks.is_empty() {
             let loss =
@@ -120,8 +135,16 @@ impl Objective {
     pub fn denominators(&self, batch: &Batch) -> Vec<f64> {
         let one = |(at, task): (usize, &Task)| match (task.contrast, task.runs) {
             (None, _) => task.loss.denominator(batch.labels_of(at)),
-            (Some(_), true) => batch.labels.len() as f64,
             (Some(_), false) => 0.0,
+            (Some(contrast), true) => {
+                let pairs = || Pairs::of(&batch.labels, task.answers);
+                (match contrast {
+                    ContrastiveLoss::InfoNce | ContrastiveLoss::ProtoNce => batch.labels.len() as u64,
+                    ContrastiveLoss::SupCon => pairs().with_positive,
+                    ContrastiveLoss::Triplet if task.pairs => pairs().ordered,
+                    ContrastiveLoss::Triplet => pairs().with_both,
+                }) as f64
+            }
         };
         self.tasks.iter().enumerate().map(one).collect()
     }
@@ -135,7 +158,7 @@ impl Objective {
     /// The same of each head, without its weight.
     pub(crate) fn parts(&self, sums: &[Tensor], denominators: &[f64]) -> Result<Vec<Tensor>, TrainError> {
         let parts = self.tasks.iter().zip(sums).zip(denominators);
-        parts.map(|((task, sum), denominator)| task.loss.for_gradient(sum, *denominator)).collect()
+        parts.map(|((task, sum), denominator)| task.loss.for_gradient(sum, task.divisor(*denominator))).collect()
     }
 
     /// Their sum by other weights than the plan's, where such are given.
@@ -156,7 +179,8 @@ impl Objective {
     /// What each head's losses came to in an update, as gradients were taken of them: means, or sums where the recipe
     /// says so.
     pub(crate) fn reduced(&self, scores: &[Score]) -> Vec<f64> {
-        let one = |(task, score): (&Task, &Score)| task.loss.reduced(score.loss, score.denominator);
+        let one =
+            |(task, score): (&Task, &Score)| task.loss.reduced(score.loss, task.divisor(score.denominator));
         self.tasks.iter().zip(scores).map(one).collect()
     }
 
@@ -171,7 +195,8 @@ impl Objective {
 
     /// The loss that is told: the weighted sum of the heads' means.
     pub fn mean(&self, scores: &[Score]) -> f64 {
-        let one = |(task, score): (&Task, &Score)| task.weight * score.loss / score.denominator;
+        let one =
+            |(task, score): (&Task, &Score)| task.weight * score.loss / task.divisor(score.denominator);
         self.running(scores).map(one).sum()
     }
 
@@ -216,7 +241,7 @@ impl Objective {
         let sums = self.sums(outputs, batch)?;
         let denominators = self.denominators(batch);
         let one = |((sum, right), denominator): ((&Tensor, u64), f64)| -> Result<Score, TrainError> {
-            Ok(Score { loss: sum.f_double_value(&[])?, denominator, right, top5: 0 })
+            Ok(Score { loss: sum.f_double_value(&[])?, denominator, right, ..Score::default() })
         };
         sums.iter().zip(right).zip(denominators).map(one).collect()
     }
@@ -240,9 +265,21 @@ impl Objective {
         }
         let one = |(task, score): (&Task, &Score)| TaskScore {
             head: task.name.clone(),
-            loss: score.loss / score.denominator,
+            loss: score.loss / task.divisor(score.denominator),
             accuracy: score.right as f64 / (count * task.answers) as f64,
-            top5: task.contrast.map(|_| score.top5 as f64 / (count * task.answers) as f64),
+            top5: task
+                .contrast
+                .filter(|contrast| !contrast.in_batch())
+                .map(|_| score.top5 as f64 / (count * task.answers) as f64),
+            positives: task
+                .contrast
+                .filter(|contrast| contrast.in_batch())
+                .map(|_| score.anchors as f64 / (count * task.answers) as f64),
+            active: task
+                .contrast
+                .filter(|contrast| *contrast == ContrastiveLoss::Triplet)
+                .map(|_| score.active as f64 / task.divisor(score.denominator)),
+            barren: score.barren,
             weight: None,
             confusion: Vec::new(),
         };
@@ -269,7 +306,12 @@ impl Objective {
 
 impl Task {
     fn new(name: String, loss: HeadLoss, weight: f64, columns: Option<(i64, i64)>) -> Self {
-        Task { name, loss, weight, columns, contrast: None, runs: true, answers: 1 }
+        Task { name, loss, weight, columns, contrast: None, runs: true, answers: 1, pairs: false }
+    }
+
+    /// What a sum is divided by. A batch in which nothing could be contrasted has a sum of 0 and nothing to divide it by.
+    fn divisor(&self, denominator: f64) -> f64 {
+        if self.contrast.is_some() { denominator.max(1.0) } else { denominator }
     }
 
     fn outputs(&self, all: &Tensor) -> Result<Tensor, TrainError> {
@@ -280,14 +322,25 @@ impl Task {
     }
 }
 
-/// What a contrastive run minimises: means over samples, as a cross-entropy over candidates is.
-fn contrasts(asked: &Contrastive, outputs: i64, device: Device) -> Vec<Task> {
+/// What a contrastive run minimises: means over samples, as a cross-entropy over candidates is, or over triplets.
+fn contrasts(plan: &Plan, outputs: i64, device: Device) -> Vec<Task> {
+    let recipe = &plan.recipe;
+    let asked = recipe.contrastive.as_ref();
     let task = |contrast: ContrastiveLoss, answers: u64| {
         let loss = HeadLoss::new(&Loss::default(), &[], 0, outputs, device);
         let task = Task::new(contrast.as_str().to_owned(), loss, 1.0, None);
         Task { contrast: Some(contrast), answers, ..task }
     };
-    let granularities = asked.prototypes.as_ref().map(|prototypes| prototypes.clusters.len() as u64);
+    if recipe.contrasts_in_batch() {
+        let mining = asked.and_then(|asked| asked.triplet.as_ref()).map(|triplet| triplet.mining);
+        let one = |loss: ContrastiveLoss| {
+            let pairs = loss == ContrastiveLoss::Triplet && mining == Some(Mining::SemiHard);
+            Task { pairs, ..task(loss, plan.views()) }
+        };
+        return recipe.contrasts().into_iter().map(one).collect();
+    }
+    let prototypes = asked.and_then(|asked| asked.prototypes.as_ref());
+    let granularities = prototypes.map(|prototypes| prototypes.clusters.len() as u64);
     let mut tasks = vec![task(ContrastiveLoss::InfoNce, 1)];
     tasks.extend(granularities.map(|count| task(ContrastiveLoss::ProtoNce, count)));
     tasks

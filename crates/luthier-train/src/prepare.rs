@@ -1,5 +1,6 @@
 //! From a recipe to a plan and the model it is about: what is on disk is looked at here, and nowhere later.
 
+pub(crate) mod from_run;
 pub(crate) mod several;
 
 use std::path::Path;
@@ -41,7 +42,7 @@ pub fn prepare_for(recipe: &Recipe, base: &Path, device: &str, ranks: u64) -> Re
     }
     let (data, table, mut notes) = data_plan(recipe, base)?;
     let wanted = wanted(recipe, &data, table.as_ref());
-    let (model, plan, more) = model_plan(recipe, base, wanted, &[], table.as_ref(), place)?;
+    let (model, plan, more) = model_plan(recipe, base, wanted, (&[], &data.classes), table.as_ref(), place)?;
     notes.extend(more);
     notes.extend(outputs::check(recipe, wanted, model.outputs(), &model.head)?);
     let text = match recipe.task {
@@ -117,7 +118,7 @@ pub fn planned_model(plan: &Plan, start: bool) -> Result<Model, TrainError> {
     let device = parse_device(&plan.device)?;
     if start {
         let (base, table) = (Path::new(&plan.base), plan.table.as_ref());
-        let heads = &plan.model.heads;
+        let heads = (plan.model.heads.as_slice(), plan.data.classes.as_slice());
         return Ok(model_plan(&plan.recipe, base, planned_outputs(plan), heads, table, device)?.0);
     }
     bare_model(plan, device)
@@ -148,21 +149,32 @@ fn head_specs(recipe: &Recipe, heads: &[(String, u64)]) -> Vec<HeadSpec> {
     heads.iter().map(spec).collect()
 }
 
+/// The model with its weights, what there is to say of it, and of them. `heads` are those of a model that learns several
+/// things, and the classes of one that learns one.
 fn model_plan(
     recipe: &Recipe,
     base: &Path,
     wanted: u64,
-    heads: &[(String, u64)],
+    (heads, classes): (&[(String, u64)], &[String]),
     table: Option<&TablePlan>,
     device: Device,
 ) -> Result<(Model, ModelPlan, Vec<String>), TrainError> {
     let asked = &recipe.model;
+    let run = from_run::named(asked.weights());
+    let mut run = run.map(|name| from_run::read(name, recipe, base)).transpose()?;
     let path = match asked.weights() {
         "none" => None,
+        _ if run.is_some() => None,
         weights => Some(luthier_weights::resolve(weights, base)?),
     };
-    let weights = path.as_deref().map(luthier_weights::read).transpose()?;
+    let mut weights = match &run {
+        Some(run) => Some(run.weights.clone()),
+        None => path.as_deref().map(luthier_weights::read).transpose()?,
+    };
     let mut config = config_of(asked, base, path.as_deref())?;
+    if let Some(run) = run.as_ref().filter(|_| asked.config.is_none()) {
+        config.clone_from(&run.plan.model.config);
+    }
     if let Some(weights) = &weights {
         config = config_of_weights(asked.arch, config, weights);
     }
@@ -173,6 +185,10 @@ fn model_plan(
         Err(ModelError::Pattern(error)) => return Err(error.into()),
         built => built?,
     };
+    if let Some(run) = &mut run {
+        run.without_heads(&model, recipe, classes);
+        weights = Some(run.weights.clone());
+    }
     let mut notes = Vec::new();
     let load = match &weights {
         None => None,

@@ -250,7 +250,7 @@ impl Job {
                 let error = self.bad_loss(batch, &logits, at)?;
                 self.fail(error)?;
             }
-            scores.push(Score { loss, denominator, right: 0, top5: 0 });
+            scores.push(Score { loss, denominator, ..Score::default() });
         }
         let parts = self.runner.objective.parts(&sums, denominators)?;
         if let Some(each) = each {

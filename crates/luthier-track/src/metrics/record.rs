@@ -218,9 +218,24 @@ pub struct TaskPoint {
     /// Which class was taken for which, in an evaluation
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Confusion>,
-    /// Share of answers that are among the first five; of contrasts alone
+    /// Share of answers that are among the first five; of contrasts with a queue or prototypes alone
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top5: Option<f64>,
+    /// Share of samples that have another of their class in their batch; of contrasts within batches alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positives: Option<f64>,
+    /// Share of mined triplets that are not yet far enough apart; of triplet losses alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<f64>,
+    /// Batches in which nothing could be contrasted
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub barren: u64,
+}
+
+/// Whether there is nothing to tell.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Training samples were given clusters.
@@ -289,6 +304,9 @@ fn tasks_of(tasks: &[TaskScore]) -> Vec<TaskPoint> {
         weight: task.weight,
         confusion: (!task.confusion.is_empty()).then(|| Confusion::from_rows(&task.confusion)),
         top5: task.top5,
+        positives: task.positives,
+        active: task.active,
+        barren: task.barren,
     };
     tasks.iter().map(point).collect()
 }

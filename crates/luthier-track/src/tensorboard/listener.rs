@@ -100,6 +100,12 @@ impl TensorBoard {
                 values.push(value(&format!("top1/train/{}", task.head), task.accuracy));
                 values.push(value(&format!("top5/train/{}", task.head), top5));
             }
+            // and so are what a batch has to contrast
+            if let Some(positives) = task.positives {
+                values.push(value(&format!("top1/train/{}", task.head), task.accuracy));
+                values.push(value(&format!("positives/train/{}", task.head), positives));
+            }
+            values.extend(task.active.map(|active| value(&format!("active/train/{}", task.head), active)));
         }
         for (one, other, cosine) in &step.gradient_cosine {
             values.push(value(&own(&format!("gradient_cosine/{one}/{other}")), *cosine));

@@ -22,6 +22,9 @@ impl Job {
         let Some(contrast) = &mut self.contrast else { return Ok(None) };
         let began = Instant::now();
         let file = Scratch::new(&self.runner);
+        if contrast.keys.is_none() {
+            return Ok(None);
+        }
         let (features, members) = tch::no_grad(|| contrast.features(&self.runner, &file))?;
         let granularities = contrast.find(&self.runner, &features, &members, at.epoch)?;
         let (samples, seconds) = (members.len() as u64, began.elapsed().as_secs_f64());
@@ -33,13 +36,15 @@ impl Contrast {
     /// Embeddings of all training samples by the key encoder, as evaluation sees them, batch by batch into a file; and
     /// which sample each row is.
     fn features(&self, runner: &Runner, file: &Scratch) -> Result<(Features, Vec<u32>), TrainError> {
+        let key = self.keys.as_ref().map(|keys| &keys.encoder);
+        let key = key.ok_or_else(|| TrainError::State("the run has no key encoder".into()))?;
         let width = i64::try_from(self.asked.dim).unwrap_or(i64::MAX);
         let mut writer = FeatureWriter::create(&file.0, width, 0)?;
         let mut members = Vec::new();
         let mut batches = runner.feed.eval("train")?;
         while let Some(update) = batches.next_update(1)? {
             for batch in &update.batches {
-                let (rows, _) = embed(runner, &self.key, first_view(batch)?, &self.paths()[1..], false)?;
+                let (rows, _) = embed(runner, key, first_view(batch)?, &self.paths()[1..], false)?;
                 writer.push(&rows[0])?;
                 members.extend_from_slice(&batch.indices);
             }
@@ -54,16 +59,18 @@ impl Contrast {
         members: &[u32],
         epoch: u64,
     ) -> Result<Vec<Granularity>, TrainError> {
-        let Some(asked) = &self.asked.prototypes else { return Ok(Vec::new()) };
+        let (Some(asked), Some(keys)) = (&self.asked.prototypes, &mut self.keys) else {
+            return Ok(Vec::new());
+        };
         let samples = runner.feed.labels("train")?.len();
         let mut told = Vec::new();
-        self.prototypes.clear();
+        keys.prototypes.clear();
         for (at, count) in (0..).zip(&asked.clusters) {
             let clusters = i64::try_from(*count).unwrap_or(i64::MAX);
             let start = plus_plus(features, clusters, mix(runner.plan.recipe.seed, epoch, at))?;
             let options = KMeans { iterations: asked.iterations, spherical: true };
             let found = kmeans(features, &start, options)?;
-            let numbers = Concentration { temperature: self.asked.temperature, ..Concentration::default() };
+            let numbers = Concentration { temperature: self.asked.temperature(), ..Concentration::default() };
             let clusters = usize::try_from(*count).unwrap_or(usize::MAX);
             let density = concentrations(&found.assignment, &found.squared_distances, clusters, numbers)?;
             let mut sizes = vec![0u64; clusters];
@@ -83,7 +90,7 @@ impl Contrast {
                 concentration: [ends(f32::min), ends(f32::max)],
             });
             let device = runner.device;
-            self.prototypes.push(Prototypes {
+            keys.prototypes.push(Prototypes {
                 centres: found.centres.f_to_device(device)?,
                 concentration: Tensor::f_from_slice(&density)?.f_to_device(device)?,
                 assignment,

@@ -1,70 +1,74 @@
-//! What a contrastive run has beside the model, which is its query encoder: the key encoder, the queue of its keys, and
-//! the prototypes of clusters.
+//! What a contrastive run has beside the model, which is its query encoder: with a queue the key encoder, the keys, and the
+//! prototypes of clusters; within batches nothing.
 
+mod by_class;
 mod cluster;
+mod keys;
 mod look;
 mod step;
 
-use luthier_contrast::{Prototypes, Queue, false_negatives, follow, normalize};
+use keys::Keys;
+use luthier_contrast::{false_negatives, normalize};
 use luthier_model::{Flow, Input, Model, ProjectionSpec};
 use luthier_plan::contrast::head_of;
 use luthier_plan::{ContrastPlan, Plan};
 use luthier_recipe::{Contrastive, ContrastiveLoss, ProjectionHead};
 use tch::Tensor;
 
-use crate::prepare::bare_model;
 use crate::runner::Runner;
 use crate::{Checkpoint, TrainError};
 
-/// What a checkpoint puts before the names of the key encoder's tensors, as MoCo's do.
-pub(crate) const KEY: &str = "encoder_k.";
+pub(crate) use keys::KEY;
 
 /// What a contrastive run has beside the model.
 pub(crate) struct Contrast {
     asked: Contrastive,
-    key: Model,
-    queue: Queue,
-    /// One for each granularity, once there are some
-    prototypes: Vec<Prototypes>,
+    /// What queries are contrasted with; `None` where a batch is contrasted with itself
+    keys: Option<Keys>,
+    /// All that is minimised at any time, in the objective's order
+    all: Vec<ContrastiveLoss>,
     /// What is minimised in the epoch that runs
     losses: Vec<ContrastiveLoss>,
     /// Heads that embeddings go through in the stage that runs
     heads: Vec<ProjectionHead>,
 }
 
-/// Says what the queue and the samples make of each other.
+/// Says what the samples make of the queue, or of the batches.
 pub(crate) fn settle(plan: &mut Plan) {
     let Some(asked) = &plan.recipe.contrastive else { return };
     let samples = plan.data.split("train").map_or(0, |split| split.samples.len() as u64);
-    let false_negatives = false_negatives(asked.queue, samples);
-    plan.contrast = Some(ContrastPlan { false_negatives });
-    if asked.queue > samples {
+    if let Some(positives) = luthier_plan::contrast::positives(plan) {
+        plan.contrast = Some(ContrastPlan { false_negatives: 0.0, positives: Some(positives) });
+        if positives < 0.9 {
+            plan.notes.push(format!(
+                "{:.0} % of the samples have another of their class in their batch of {}, on average: the others have no \
+                 positive; `m_per_class` in `[contrastive]` gives every one some",
+                positives * 100.0,
+                plan.recipe.train.batch_size
+            ));
+        }
+        return;
+    }
+    let queue = asked.queue();
+    let false_negatives = false_negatives(queue, samples);
+    plan.contrast = Some(ContrastPlan { false_negatives, positives: None });
+    if queue > samples {
         plan.notes.push(format!(
-            "the queue holds {} keys of {samples} samples: each sample meets {false_negatives:.1} keys of its own on \
+            "the queue holds {queue} keys of {samples} samples: each sample meets {false_negatives:.1} keys of its own on \
              average, and is pushed away from them; a queue of a quarter of the samples has next to none",
-            asked.queue
         ));
     }
 }
 
 impl Contrast {
-    /// What the first stage of a contrastive run begins with: a key encoder that is the model's copy, and a queue of random
-    /// directions. `None` for other tasks.
+    /// What the first stage of a contrastive run begins with; `None` for other tasks.
     pub fn new(runner: &Runner) -> Result<Option<Self>, TrainError> {
         let plan = &runner.plan;
         let Some(asked) = plan.recipe.contrastive.clone() else { return Ok(None) };
-        let size = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let batch = size(plan.recipe.train.batch_size);
-        let queue = Queue::new(size(asked.queue), size(asked.dim), batch, plan.recipe.seed, runner.device)?;
-        let key = bare_model(plan, runner.device)?;
-        tch::no_grad(|| {
-            for (mut key, query) in key.state().into_iter().map(|(_, key)| key).zip(runner.model.state()) {
-                key.f_copy_(&query.1)?;
-            }
-            Ok::<_, TrainError>(())
-        })?;
-        let (prototypes, losses) = (Vec::new(), plan.losses_of(0));
-        let mut contrast = Contrast { asked, key, queue, prototypes, losses, heads: Vec::new() };
+        let within = plan.recipe.contrasts_in_batch();
+        let keys = (!within).then(|| Keys::new(runner, &asked)).transpose()?;
+        let (all, losses) = (plan.recipe.contrasts(), plan.losses_of(0));
+        let mut contrast = Contrast { asked, keys, all, losses, heads: Vec::new() };
         contrast.enter(runner, 0)?;
         Ok(Some(contrast))
     }
@@ -72,10 +76,7 @@ impl Contrast {
     /// Begins a stage. A BatchNorm that rests in the query encoder rests in the key encoder.
     pub fn enter(&mut self, runner: &Runner, stage: usize) -> Result<(), TrainError> {
         self.heads = runner.plan.heads_of(stage);
-        for (key, query) in self.key.parameters().zip(runner.model.parameters()) {
-            let _ = key.tensor.shallow_clone().f_requires_grad_(query.tensor.requires_grad())?;
-        }
-        Ok(())
+        self.keys.as_ref().map_or(Ok(()), |keys| keys.rest_as(&runner.model))
     }
 
     /// Begins an epoch. True where it contrasts with prototypes.
@@ -91,10 +92,7 @@ impl Contrast {
 
     /// The key encoder takes its step towards the query encoder: once for each update, before its forward pass.
     pub fn follow(&mut self, runner: &Runner) -> Result<(), TrainError> {
-        let values = |model: &Model| -> Vec<Tensor> {
-            model.parameters().map(|entry| entry.tensor.shallow_clone()).collect()
-        };
-        Ok(follow(&values(&self.key), &values(&runner.model), self.asked.momentum)?)
+        self.keys.as_ref().map_or(Ok(()), |keys| keys.follow(&runner.model, self.asked.momentum()))
     }
 
     /// The path of the instance task, and that of the prototypes.
@@ -104,39 +102,15 @@ impl Contrast {
         [ProjectionSpec::path(a, false), ProjectionSpec::path(a, through(ProjectionHead::B))]
     }
 
-    /// What a checkpoint keeps, under the names of MoCo's and PCL's.
+    /// What a checkpoint keeps, under the names of MoCo's and PCL's; nothing where a batch is contrasted with itself.
     pub fn tensors(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
-        let mut all: Vec<(String, Tensor)> =
-            self.key.state().into_iter().map(|(name, tensor)| (format!("{KEY}{name}"), tensor)).collect();
-        let (keys, next) = self.queue.state();
-        all.push(("queue".into(), keys.shallow_clone()));
-        all.push(("queue_ptr".into(), Tensor::f_from_slice(&[next])?));
-        for (at, prototypes) in self.prototypes.iter().enumerate() {
-            let assignment = Tensor::f_from_slice(&prototypes.assignment)?;
-            all.push((format!("centroids.{at}"), prototypes.centres.shallow_clone()));
-            all.push((format!("density.{at}"), prototypes.concentration.shallow_clone()));
-            all.push((format!("im2cluster.{at}"), assignment));
-        }
-        Ok(all)
+        self.keys.as_ref().map_or_else(|| Ok(Vec::new()), Keys::tensors)
     }
 
     /// Takes back what [`Contrast::tensors`] gave.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        self.key.load_strict(&checkpoint.key_encoder())?;
-        let next = checkpoint.contrast("queue_ptr")?.f_int64_value(&[0])?;
-        self.queue.restore(&checkpoint.contrast("queue")?, next)?;
-        self.prototypes.clear();
-        let granularities = self.asked.prototypes.iter().flat_map(|asked| 0..asked.clusters.len());
-        for at in granularities {
-            // before the first clusters were found there are none
-            let Ok(centres) = checkpoint.contrast(&format!("centroids.{at}")) else { break };
-            let concentration = checkpoint.contrast(&format!("density.{at}"))?;
-            let assignment = Vec::<i64>::try_from(&checkpoint.contrast(&format!("im2cluster.{at}"))?)?;
-            let device = self.key.device;
-            let (centres, concentration) = (centres.f_to_device(device)?, concentration.f_to_device(device)?);
-            self.prototypes.push(Prototypes { centres, concentration, assignment });
-        }
-        Ok(())
+        let granularities = self.asked.prototypes.as_ref().map_or(0, |asked| asked.clusters.len());
+        self.keys.as_mut().map_or(Ok(()), |keys| keys.restore(checkpoint, granularities))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One batch of an update: both encoders forward, the losses, backward, and the keys into the queue.
+//! One batch of an update: the encoders forward, the losses, backward, and the keys into the queue.
 
 use luthier_contrast::{
     Contrast as Candidates, Drawn, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
@@ -6,6 +6,7 @@ use luthier_contrast::{
 use luthier_recipe::ContrastiveLoss;
 use tch::{Kind, Tensor};
 
+use super::keys::Keys;
 use super::{Contrast, counted, distinct, embed, first_view};
 use crate::TrainError;
 use crate::feed::Batch;
@@ -15,20 +16,34 @@ use crate::runner::Runner;
 use crate::step::Part;
 
 /// What the encoders made of a batch.
-struct Seen {
+pub(super) struct Seen {
     /// Sum of each loss over the batch, in the objective's order; 0 for one that does not run
-    sums: Vec<Tensor>,
-    /// Right answers of each, and those among the first five
-    right: Vec<[u64; 2]>,
+    pub sums: Vec<Tensor>,
+    /// What is counted of each: right answers, those among the first five, positives
+    pub counts: Vec<Score>,
     /// Embeddings of the query encoder before they were normalised
-    outputs: Tensor,
-    /// The keys, for the queue
-    keys: Tensor,
+    pub outputs: Tensor,
+    /// The keys, for the queue; `None` where there is none
+    pub keys: Option<Tensor>,
 }
 
 impl Contrast {
-    /// Both encoders over a batch. The queue is not changed: a backward pass still reads it.
+    /// The encoders over a batch. The queue is not changed: a backward pass still reads it.
     fn see(&self, runner: &Runner, batch: &Batch, update: u64) -> Result<Seen, TrainError> {
+        match &self.keys {
+            Some(keys) => self.see_keys(keys, runner, batch, update),
+            None => self.see_classes(runner, batch),
+        }
+    }
+
+    /// A batch against the keys of the queue, and against prototypes.
+    fn see_keys(
+        &self,
+        own: &Keys,
+        runner: &Runner,
+        batch: &Batch,
+        update: u64,
+    ) -> Result<Seen, TrainError> {
         let first = first_view(batch)?;
         let second = batch.second.as_ref();
         let second = second.ok_or_else(|| TrainError::State("a batch has one view of each sample".into()))?;
@@ -38,11 +53,11 @@ impl Contrast {
             embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
         // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
         let keys =
-            tch::no_grad(|| embed(runner, &self.key, second, &[self.paths()[0]], true))?.0.swap_remove(0);
+            tch::no_grad(|| embed(runner, &own.encoder, second, &[self.paths()[0]], true))?.0.swap_remove(0);
         let rows = batch.labels.len();
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {
-            let found = info_nce(&queries[0], &keys, self.queue.keys(), self.asked.temperature)?;
+            let found = info_nce(&queries[0], &keys, own.queue.keys(), self.asked.temperature())?;
             (found.loss.f_mul_scalar(rows as f64)?, hits(&[found], rows)?)
         } else {
             none()?
@@ -50,7 +65,7 @@ impl Contrast {
         if let Some(asked) = &self.asked.prototypes {
             losses.push(if clusters {
                 let negatives = usize::try_from(asked.negatives).unwrap_or(usize::MAX);
-                let (seed, all) = (runner.plan.recipe.seed, &self.prototypes);
+                let (seed, all) = (runner.plan.recipe.seed, &own.prototypes);
                 let drawn: Vec<Drawn> = (0..)
                     .zip(all)
                     .map(|(at, own)| draw_negatives(own, &batch.indices, negatives, seed, update, at))
@@ -62,8 +77,9 @@ impl Contrast {
                 none()?
             });
         }
-        let (sums, right) = losses.into_iter().unzip();
-        Ok(Seen { sums, right, outputs, keys })
+        let counted = |(sum, [right, top5])| (sum, Score { right, top5, ..Score::default() });
+        let (sums, counts) = losses.into_iter().map(counted).unzip();
+        Ok(Seen { sums, counts, outputs, keys: Some(keys) })
     }
 }
 
@@ -91,17 +107,18 @@ impl Job {
         let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, at.number)?;
         let mut scores = Vec::with_capacity(seen.sums.len());
         let own = self.runner.objective.denominators(batch);
-        for ((sum, denominator), [right, top5]) in seen.sums.iter().zip(own).zip(seen.right) {
+        for ((sum, denominator), counts) in seen.sums.iter().zip(own).zip(seen.counts) {
             let loss = sum.f_double_value(&[])?;
             if !loss.is_finite() {
                 let error = self.bad_loss(batch, &seen.outputs, at)?;
                 self.fail(error)?;
             }
-            scores.push(Score { loss, denominator, right, top5 });
+            scores.push(Score { loss, denominator, ..counts });
         }
         self.backward(&self.runner.objective.minimised(&seen.sums, denominators)?, at)?;
-        if let Some(contrast) = &mut self.contrast {
-            tch::no_grad(|| contrast.queue.enqueue(&seen.keys))?;
+        let own = self.contrast.as_mut().and_then(|contrast| contrast.keys.as_mut());
+        if let (Some(own), Some(keys)) = (own, &seen.keys) {
+            tch::no_grad(|| own.queue.enqueue(keys))?;
         }
         Ok(scores)
     }

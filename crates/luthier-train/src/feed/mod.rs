@@ -6,7 +6,7 @@ mod split;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use luthier_data::{bucketed_order, epoch_order};
+use luthier_data::{bucketed_order, epoch_order, per_class_order};
 use luthier_plan::Plan;
 use luthier_torch::MemoryFormat;
 use tch::{Device, Tensor};
@@ -35,6 +35,8 @@ pub struct Feed {
     shuffle: bool,
     drop_last: bool,
     length_buckets: bool,
+    /// Samples of each of a training batch's classes, where that is asked for
+    m_per_class: Option<usize>,
     /// Batches of texts are filled up to a multiple of so many tokens
     grain: usize,
     batch_size: usize,
@@ -64,6 +66,7 @@ impl Feed {
             shuffle: recipe.train.shuffle,
             drop_last: recipe.train.drop_last,
             length_buckets: recipe.data.length_buckets,
+            m_per_class: recipe.contrastive.as_ref().and_then(|asked| asked.m_per_class).map(size),
             grain: grain(plan),
             batch_size,
             eval_batch_size: recipe.eval.batch_size.map_or(batch_size, size),
@@ -93,6 +96,10 @@ impl Feed {
     pub fn order(&self, epoch: u64) -> Result<Vec<u32>, TrainError> {
         let split = self.split("train")?;
         let together = self.batch_size.saturating_mul(self.share.1);
+        if let Some(m) = self.m_per_class {
+            let labels: Vec<u32> = split.labels.iter().map(|label| *label as u32).collect();
+            return Ok(per_class_order(&labels, together, m, self.seed, epoch));
+        }
         let mut order = match split.lengths()? {
             Some(lengths) if self.length_buckets && self.shuffle => {
                 bucketed_order(&lengths, together, self.seed, epoch, WINDOW_BATCHES)
@@ -138,16 +145,17 @@ impl Feed {
         indices: Vec<u32>,
         batch_size: usize,
     ) -> Result<Batches, TrainError> {
-        self.split(name)?.batches(augmented, indices, epoch, batch_size, 0, self.device)
+        let split = self.split(name)?;
+        split.batches(augmented.then_some(split.views), indices, epoch, batch_size, 0, self.device)
     }
 
-    /// Some training samples as training sees them, always the same ones: for looks at embeddings.
+    /// Two views of some training samples as training sees them, always the same ones: for looks at embeddings.
     pub(crate) fn views(&self, most: usize) -> Result<Batches, TrainError> {
         let split = self.split("train")?;
         // as the order and the views of an epoch that no run reaches
         let mut order = epoch_order(split.len(), self.seed, u64::MAX, true);
         order.truncate(most);
-        self.some("train", true, u64::MAX, order, self.eval_batch_size)
+        split.batches(Some(2), order, u64::MAX, self.eval_batch_size, 0, self.device)
     }
 
     /// Class indices of a split's samples, in order.
@@ -196,7 +204,7 @@ impl Feed {
                 let batches = Batches::kept(prefix, view, self.grain, order, places, labels, device);
                 Ok(batches.with_more(&split.more))
             }
-            None => split.batches(train, order, epoch, batch_size, skip, self.device),
+            None => split.batches(train.then_some(split.views), order, epoch, batch_size, skip, self.device),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Split {
     samples: Samples,
     grain: usize,
     /// Views that training sees of each sample
-    views: u32,
+    pub views: u32,
 }
 
 enum Samples {
@@ -80,7 +80,7 @@ impl Split {
             more: Arc::new(more),
             samples,
             grain,
-            views: if plan.recipe.contrastive.is_some() { 2 } else { 1 },
+            views: u32::try_from(plan.views()).unwrap_or(1),
         })
     }
 
@@ -104,9 +104,10 @@ impl Split {
         Ok(Some(Arc::clone(texts.tokens.get_or_init(|| read))))
     }
 
+    /// Batches of samples in this order; pictures in so many views as training sees them, or in one as evaluation does.
     pub fn batches(
         &self,
-        train: bool,
+        views: Option<u32>,
         order: Vec<u32>,
         epoch: u64,
         batch_size: usize,
@@ -116,8 +117,8 @@ impl Split {
         let places = Arc::clone(&self.places);
         let batches = match &self.samples {
             Samples::Pictures { eval, train: augmented } => {
-                let augmented = augmented.as_ref().filter(|_| train);
-                let views = if augmented.is_some() { self.views } else { 1 };
+                let augmented = augmented.as_ref().filter(|_| views.is_some());
+                let views = views.filter(|_| augmented.is_some()).unwrap_or(1);
                 let loader = augmented.unwrap_or(eval);
                 let options = EpochOptions { epoch, batch_size, skip_batches: skip, drop_last: false, views };
                 Batches::pictures(loader.epoch(order, options), places, device)

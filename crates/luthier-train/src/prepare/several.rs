@@ -46,7 +46,7 @@ pub(super) fn several(
         Vec::new()
     };
     let outputs = heads.iter().map(|(_, classes)| classes).sum::<u64>().max(data[0].classes.len() as u64);
-    let (model, planned, more) = model_plan(recipe, base, outputs, &heads, None, place)?;
+    let (model, planned, more) = model_plan(recipe, base, outputs, (&heads, &[]), None, place)?;
     notes[0].extend(more);
     notes[0].extend(emulated(machine(recipe, device, place, ranks, false).precision, place));
     let mut plans = Vec::new();

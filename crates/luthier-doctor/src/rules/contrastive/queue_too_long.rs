@@ -58,13 +58,13 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         .finding()
         .at("contrastive.queue")
         .weigh(severity, 0.85)
-        .evidence(format!("the queue holds {} keys, and there are {samples} samples", asked.queue))
+        .evidence(format!("the queue holds {} keys, and there are {samples} samples", asked.queue()))
         .evidence(format!("each sample meets {own:.1} keys of its own on average, and is pushed away from them"))
         .because(
             "samples are pushed away from their own embeddings of earlier epochs",
             "the accuracy of the nearest neighbours is no lower than with a queue of a quarter of the samples",
         );
-    if queue < asked.queue {
+    if queue < asked.queue() {
         finding = finding.fix(
             format!("a queue of {queue} keys: a quarter of the samples"),
             [("contrastive.queue", json!(queue))],
@@ -82,7 +82,7 @@ mod tests {
 
     fn with(false_negatives: f64, sets: &[&str]) -> Vec<Finding> {
         let mut subject = Subject::new(CONTRAST, sets, &World::default());
-        subject.plan.contrast = Some(ContrastPlan { false_negatives });
+        subject.plan.contrast = Some(ContrastPlan { false_negatives, positives: None });
         subject.look(&RULE)
     }
 

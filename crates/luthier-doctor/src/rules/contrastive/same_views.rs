@@ -9,7 +9,8 @@
 //! picture shows has to be learned.
 //!
 //! ## How it is measured
-//! `data.transform.train` has no random step, or only steps whose probability is 0.
+//! `data.transform.train` has no random step, or only steps whose probability is 0. A warning where a sample's class gives
+//! it other positives (`sup_con`); a triplet loss has one view.
 //!
 //! ## Example
 //! ```toml
@@ -44,7 +45,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
-    let Some(plan) = facts.plan.filter(|plan| plan.recipe.contrastive.is_some()) else { return Vec::new() };
+    // triplets compare pictures of a class, not views of one
+    let Some(plan) = facts.plan.filter(|plan| plan.views() > 1) else { return Vec::new() };
     let chain = plan.recipe.data.train_transform();
     if chain.iter().any(draws) {
         return Vec::new();
@@ -66,10 +68,12 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         json!({ "op": "RandomHorizontalFlip" }),
     ];
     let patch: Vec<_> = drawn.into_iter().chain(fixed).collect();
+    // others of a sample's class are work enough
+    let severity = if plan.recipe.contrasts_in_batch() { Severity::Warning } else { Severity::Error };
     let finding = rule
         .finding()
         .at("data.transform.train")
-        .weigh(Severity::Error, 0.99)
+        .weigh(severity, 0.99)
         .evidence(format!("none of the {} steps of the chain draws a number", chain.len()))
         .because(
             "both views of a picture are the same pixels, and finding one by the other takes no learning",
@@ -111,6 +115,10 @@ mod tests {
             let set = format!("data.transform.train={chain}");
             assert_eq!(severity(&RULE, CONTRAST, &[&set], &world), expected, "{chain}");
         }
+        // a class gives other positives, and triplets have one view
+        let set = "data.transform.train=[{op=\"Resize\",size=[64,64]}]";
+        assert_eq!(severity(&RULE, SUP_CON, &[set], &world), Some(Severity::Warning));
+        assert_eq!(severity(&RULE, TRIPLETS, &[set], &world), None);
         // the same chain is no fault where there are labels
         let set = "data.transform.train=[{op=\"Resize\",size=[64,64]}]";
         assert_eq!(severity(&RULE, PICTURES, &[set], &world), None);

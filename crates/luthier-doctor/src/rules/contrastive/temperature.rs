@@ -32,6 +32,7 @@
 //! ## Source
 //! Chen et al. 2020 (both); half precision as IEEE 754 and bfloat16 define it.
 
+use luthier_recipe::ContrastiveLoss;
 use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
@@ -50,7 +51,11 @@ pub static RULE: Rule = Rule {
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan else { return Vec::new() };
     let Some(asked) = &plan.recipe.contrastive else { return Vec::new() };
-    let at = asked.temperature;
+    let triplets = plan.recipe.contrasts().iter().all(|loss| *loss == ContrastiveLoss::Triplet);
+    if triplets {
+        return Vec::new();
+    }
+    let at = asked.temperature();
     let one = plan.precision.step_below_one();
     let step = one / at;
     let (severity, evidence) = if step >= 0.195 {

@@ -120,6 +120,9 @@ mod tests {
             let update = step.at.update;
             let task = |head: &str, loss| TaskPoint {
                 top5: None,
+                positives: None,
+                active: None,
+                barren: 0,
                 head: head.into(),
                 loss,
                 accuracy: 0.5,
