@@ -81,11 +81,7 @@ pub fn batch_hard_triplet(
 ///
 /// # Errors
 /// Fewer than two samples, no sample with both a positive and a negative, a negative margin.
-pub fn triplet(
-    embeddings: &Tensor,
-    labels: &Tensor,
-    asked: &TripletLoss,
-) -> Result<Triplets, ContrastError> {
+pub fn triplet(embeddings: &Tensor, labels: &Tensor, asked: &TripletLoss) -> Result<Triplets, ContrastError> {
     let (rows, _) = matrix(embeddings, "embeddings")?;
     at_least_two(rows)?;
     one_label_each(labels, rows)?;

@@ -73,36 +73,6 @@ fn batch_hard_triplets() {
 }
 
 #[test]
-fn triplets_of_either_mining_by_every_distance() {
-    let all = reference();
-    let labels = integers(&all["labels"]);
-    let rows = all["mined"].as_array().unwrap();
-    assert_eq!(rows.len(), 12);
-    for theirs in rows {
-        let (mining, pairs) = match theirs["mining"].as_str().unwrap() {
-            "batch-hard" => (Mining::BatchHard, Pairs::of(&labels, 1).with_both),
-            _ => (Mining::SemiHard, Pairs::of(&labels, 1).ordered),
-        };
-        let distance = match theirs["distance"].as_str().unwrap() {
-            "euclidean" => Distance::Euclidean,
-            "squared-euclidean" => Distance::SquaredEuclidean,
-            _ => Distance::Cosine,
-        };
-        let margin = theirs["margin"].as_f64().map_or(Margin::Soft, Margin::Hinge);
-        let name = format!("{mining:?} {distance:?} {margin:?}");
-        let embeddings = tensor(&all["q"]).set_requires_grad(true);
-        let of = Tensor::from_slice(&labels);
-        let found = triplet(&embeddings, &of, &TripletLoss { margin, mining, distance }).unwrap();
-        found.loss.backward();
-        close(value(&found.loss), &theirs["loss"], &name);
-        close(found.active, &theirs["active"], &name);
-        assert_eq!((found.count, pairs), (theirs["count"].as_u64().unwrap(), found.count), "{name}");
-        same(&embeddings.grad(), &tensor(&theirs["grad"]), 1e-5, &name);
-        assert_eq!(nearest_of_class(&embeddings, &of).unwrap(), theirs["right"].as_u64().unwrap(), "{name}");
-    }
-}
-
-#[test]
 fn the_queue_after_more_batches_than_it_holds_and_after_a_resume() {
     let all = reference();
     let theirs = &all["ring"];

@@ -59,7 +59,9 @@ pub fn per_class_order(labels: &[u32], batch_size: usize, m: usize, seed: u64, e
     let mut classes = Deck::new(classes, rng(seed, epoch, 0, Purpose::Batches));
     let mut decks: BTreeMap<u32, Deck> = members
         .into_iter()
-        .map(|(class, samples)| (class, Deck::new(samples, rng(seed, epoch, u64::from(class), Purpose::Order))))
+        .map(|(class, samples)| {
+            (class, Deck::new(samples, rng(seed, epoch, u64::from(class), Purpose::Order)))
+        })
         .collect();
     let mut order = Vec::with_capacity(labels.len());
     for _ in 0..labels.len() / batch_size {

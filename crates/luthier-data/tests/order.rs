@@ -135,8 +135,7 @@ fn batches_of_m_samples_of_each_class_have_just_those() {
     let rows: [(&[usize], usize, usize); 4] =
         [(&[12; 8], 4, 4), (&[40, 4, 9, 17], 3, 4), (&[5, 7, 3], 3, 3), (&[30, 2], 2, 2)];
     for (sizes, together, m) in rows {
-        let labels: Vec<u32> =
-            (0..).zip(sizes).flat_map(|(class, size)| vec![class; *size]).collect();
+        let labels: Vec<u32> = (0..).zip(sizes).flat_map(|(class, size)| vec![class; *size]).collect();
         let batch = together * m;
         for epoch in 0..5 {
             let order = per_class_order(&labels, batch, m, 7, epoch);

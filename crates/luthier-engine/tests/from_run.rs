@@ -39,12 +39,19 @@ precision = "fp32"
 fn refused(folder: &Path, words: &[&str]) -> String {
     let output = run(folder, words);
     assert!(!output.status.success(), "accepted: {words:?}");
-    String::from_utf8_lossy(&output.stderr).replace('\n', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    String::from_utf8_lossy(&output.stderr)
+        .replace('\n', " ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn write(folder: &Path, name: &str, weights: &str, changes: &[(&str, &str)]) {
     let mut text = RECIPE.replace("weights = \"none\"", &format!("weights = {weights:?}"));
-    text = text.replace("size = 64", "size = 32").replace("size = 72", "size = 32").replace("epochs = 2", "epochs = 1");
+    text = text
+        .replace("size = 64", "size = 32")
+        .replace("size = 72", "size = 32")
+        .replace("epochs = 2", "epochs = 1");
     for (old, new) in changes {
         assert!(text.contains(old), "{old}");
         text = text.replace(old, new);
@@ -64,7 +71,8 @@ fn a_classifier_starts_from_the_encoder_of_a_contrastive_run() {
     let folder = folder.path();
     std::fs::write(folder.join("encoder.toml"), CONTRAST).unwrap();
     fine(folder, &["train", "encoder.toml", "--threads", "1", "-q"]);
-    let runs: Vec<_> = std::fs::read_dir(folder.join("runs")).unwrap().map(|one| one.unwrap().file_name()).collect();
+    let runs: Vec<_> =
+        std::fs::read_dir(folder.join("runs")).unwrap().map(|one| one.unwrap().file_name()).collect();
     assert_eq!(runs.len(), 1);
     let run_name = runs[0].to_string_lossy().into_owned();
 

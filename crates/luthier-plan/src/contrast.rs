@@ -137,10 +137,13 @@ fn by_class(recipe: &Recipe, classes: &[String], counts: &[u64]) -> Result<(), P
     let source = recipe.data.source_key();
     let there = counts.iter().filter(|count| **count > 0).count();
     if there < 2 {
-        let what = format!("`{name}` tells classes apart, and the training samples are of {}", match there {
-            0 => "none".to_owned(),
-            _ => format!("one: `{}`", classes.first().map_or("", String::as_str)),
-        });
+        let what = format!(
+            "`{name}` tells classes apart, and the training samples are of {}",
+            match there {
+                0 => "none".to_owned(),
+                _ => format!("one: `{}`", classes.first().map_or("", String::as_str)),
+            }
+        );
         let help = "give a folder with one folder for each class; without labels, `loss = [\"info_nce\"]` learns from views";
         return Err(PlanError::at(source, what).help(help));
     }
@@ -153,7 +156,9 @@ fn by_class(recipe: &Recipe, classes: &[String], counts: &[u64]) -> Result<(), P
     let Some(m) = asked.m_per_class else { return Ok(()) };
     let few = classes.iter().zip(counts).find(|(_, count)| (1..m).contains(*count));
     if let Some((class, count)) = few {
-        let what = format!("class `{class}` has {count} training samples, and a batch has {m} of each of its classes");
+        let what = format!(
+            "class `{class}` has {count} training samples, and a batch has {m} of each of its classes"
+        );
         let help = format!(
             "write `m_per_class = {}`{}, or leave the class out with `data.exclude`",
             (*count).max(2),
@@ -189,7 +194,9 @@ pub fn positives(plan: &Plan) -> Option<f64> {
     let others = plan.recipe.train.batch_size.min(all).saturating_sub(1);
     // none of the others of the batch is of its class: drawn one by one, without putting back
     let none = |count: u64| -> f64 {
-        let of = |drawn: u64| (all.saturating_sub(count + drawn)) as f64 / all.saturating_sub(1 + drawn).max(1) as f64;
+        let of = |drawn: u64| {
+            (all.saturating_sub(count + drawn)) as f64 / all.saturating_sub(1 + drawn).max(1) as f64
+        };
         (0..others).map(of).product()
     };
     let share = |count: &u64| *count as f64 * (1.0 - none(*count));

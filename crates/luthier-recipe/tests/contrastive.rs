@@ -232,7 +232,8 @@ batch_size = 64
 
 #[test]
 fn contrasts_by_class_are_read_and_written_out() {
-    let read = |text: &str| parse("recipe.toml", text, &[]).unwrap_or_else(|error| panic!("{error:?}")).recipe;
+    let read =
+        |text: &str| parse("recipe.toml", text, &[]).unwrap_or_else(|error| panic!("{error:?}")).recipe;
     let recipe = read(BY_CLASS);
     let asked = recipe.contrastive.clone().expect("it is there");
     assert_eq!((asked.queue, asked.momentum, asked.temperature), (None, None, None));
@@ -258,7 +259,12 @@ fn contrasts_by_class_are_read_and_written_out() {
 fn what_does_not_go_with_a_contrast_by_class_is_said_with_what_to_do() {
     let rows = [
         // (what is replaced, by what, words of the message, words of the help)
-        ("m_per_class = 4", "queue = 1024", "`contrastive.queue` does nothing here", "no queue: the samples of a batch"),
+        (
+            "m_per_class = 4",
+            "queue = 1024",
+            "`contrastive.queue` does nothing here",
+            "no queue: the samples of a batch",
+        ),
         ("m_per_class = 4", "momentum = 0.9", "`contrastive.momentum` does nothing here", "no key encoder"),
         ("m_per_class = 4", "temperature = 0.1", "`contrastive.temperature` does nothing", "it has a margin"),
         (
@@ -278,7 +284,12 @@ fn what_does_not_go_with_a_contrast_by_class_is_said_with_what_to_do() {
         ("m_per_class = 4", "m_per_class = 5", "a batch of 64 is no multiple of 5 samples", "60 would do"),
         ("m_per_class = 4", "m_per_class = 64", "has one class, and no other", "batches of 128"),
         ("m_per_class = 4", "heads = [\"b\"]", "head `b` is for prototypes", ""),
-        ("epochs = 5", "epochs = 5\nshuffle = false", "`m_per_class` does not go with samples in file order", "is drawn"),
+        (
+            "epochs = 5",
+            "epochs = 5\nshuffle = false",
+            "`m_per_class` does not go with samples in file order",
+            "is drawn",
+        ),
         ("batch_size = 64", "batch_size = 1", "a batch of 1 has no other sample", "2 or more"),
         (
             "[\"triplet\"]",

@@ -158,7 +158,9 @@ impl Objective {
     /// The same of each head, without its weight.
     pub(crate) fn parts(&self, sums: &[Tensor], denominators: &[f64]) -> Result<Vec<Tensor>, TrainError> {
         let parts = self.tasks.iter().zip(sums).zip(denominators);
-        parts.map(|((task, sum), denominator)| task.loss.for_gradient(sum, task.divisor(*denominator))).collect()
+        parts
+            .map(|((task, sum), denominator)| task.loss.for_gradient(sum, task.divisor(*denominator)))
+            .collect()
     }
 
     /// Their sum by other weights than the plan's, where such are given.
@@ -195,8 +197,7 @@ impl Objective {
 
     /// The loss that is told: the weighted sum of the heads' means.
     pub fn mean(&self, scores: &[Score]) -> f64 {
-        let one =
-            |(task, score): (&Task, &Score)| task.weight * score.loss / task.divisor(score.denominator);
+        let one = |(task, score): (&Task, &Score)| task.weight * score.loss / task.divisor(score.denominator);
         self.running(scores).map(one).sum()
     }
 

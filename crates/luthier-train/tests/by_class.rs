@@ -8,7 +8,7 @@ use common::story::{Run, job};
 use common::{alone, data, timeless};
 use luthier_contrast::{Distance, Margin, Mining, TripletLoss, normalize, sup_con, triplet};
 use luthier_model::Input;
-use luthier_plan::{Event, Plan};
+use luthier_plan::{Event, Plan, StepEnd};
 use luthier_train::{Start, TrainError, Update, prepare};
 use luthier_weights::Weights;
 use miette::Diagnostic;
@@ -54,7 +54,8 @@ fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn tensors(run: &Run) -> Vec<Weights> {
-    let read = |file: &str| luthier_weights::read(&run.last().path.join(format!("{file}.safetensors"))).unwrap();
+    let read =
+        |file: &str| luthier_weights::read(&run.last().path.join(format!("{file}.safetensors"))).unwrap();
     ["model", "optimizer"].map(read).into_iter().map(|all| Weights { origin: String::new(), ..all }).collect()
 }
 
@@ -97,7 +98,8 @@ fn pictures(update: &Update) -> (Tensor, Vec<i64>) {
 
 #[test]
 fn an_update_minimises_what_the_losses_say_of_its_embeddings() {
-    let semi = with(&TRIPLETS, &["contrastive.triplet={mining=\"semi-hard\",distance=\"cosine\",margin=0.3}"]);
+    let semi =
+        with(&TRIPLETS, &["contrastive.triplet={mining=\"semi-hard\",distance=\"cosine\",margin=0.3}"]);
     let soft = with(&TRIPLETS, &["contrastive.triplet.margin=soft"]);
     let rows: [(&[&str], Option<TripletLoss>); 4] = [
         (&[], None),
@@ -119,7 +121,11 @@ fn an_update_minimises_what_the_losses_say_of_its_embeddings() {
         ),
         (
             &soft,
-            Some(TripletLoss { margin: Margin::Soft, mining: Mining::BatchHard, distance: Distance::Euclidean }),
+            Some(TripletLoss {
+                margin: Margin::Soft,
+                mining: Mining::BatchHard,
+                distance: Distance::Euclidean,
+            }),
         ),
     ];
     for (sets, asked) in rows {
@@ -199,7 +205,10 @@ fn a_run_that_was_stopped_anywhere_and_resumed_is_the_same_to_the_last_bit() {
             let mut heard = first.heard.clone();
             let second = Run::go(&recipe, Some(first), None);
             heard.extend(second.heard.clone());
-            assert!(tensors(&second) == tensors(&whole), "{sets:?} stopped after update {at}: tensors differ");
+            assert!(
+                tensors(&second) == tensors(&whole),
+                "{sets:?} stopped after update {at}: tensors differ"
+            );
             let told = |events: &[Event]| -> Vec<Event> {
                 let kept = |event: &Event| matches!(event, Event::StepEnd(_) | Event::Embeddings(_));
                 events.iter().filter_map(timeless).filter(kept).collect()
@@ -232,7 +241,8 @@ fn batches_without_a_positive_are_counted_and_teach_nothing() {
     // four samples: some batches have a pair, others have none
     let run = Run::go(&recipe(&["contrastive.loss=[\"triplet\"]", "train.epochs=4"]), None, None);
     let steps = run.steps();
-    let (without, others): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.tasks[0].barren == 1);
+    let (without, others): (Vec<&StepEnd>, Vec<&StepEnd>) =
+        steps.into_iter().partition(|step| step.tasks[0].barren == 1);
     assert!(!without.is_empty() && !others.is_empty());
     assert!(without.iter().all(|step| step.loss == 0.0 && step.tasks[0].positives == Some(0.0)));
     assert!(others.iter().all(|step| step.grad_norm > 0.0 && step.tasks[0].positives >= Some(0.5)));
@@ -241,7 +251,12 @@ fn batches_without_a_positive_are_counted_and_teach_nothing() {
 #[test]
 fn classes_that_do_not_fit_are_told() {
     let rows: [(&[&str], Box<dyn Fn(&mut Plan)>, &str, &str); 5] = [
-        (&[], Box::new(relabel(|_| 0)), "`sup_con` tells classes apart, and the training samples are of one", "info_nce"),
+        (
+            &[],
+            Box::new(relabel(|_| 0)),
+            "`sup_con` tells classes apart, and the training samples are of one",
+            "info_nce",
+        ),
         (&TRIPLETS, Box::new(relabel(|_| 0)), "`triplet` tells classes apart", "folder for each class"),
         (
             &["contrastive.loss=[\"triplet\"]", "contrastive.m_per_class=4", "train.batch_size=8"],
@@ -286,7 +301,10 @@ fn what_batches_hold_is_planned() {
     // one or two others among sixteen, three draws
     assert!(free > 0.15 && free < 0.3, "{free}");
     let notes = plan(&["contrastive.loss=[\"triplet\"]"]).notes;
-    assert!(notes.iter().any(|note| note.contains("have another of their class in their batch of 4")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.contains("have another of their class in their batch of 4")),
+        "{notes:?}"
+    );
     let notes = plan(&["train.grad_accum=2"]).notes;
     assert!(notes.iter().any(|note| note.contains("each contrasts its 4 samples alone")), "{notes:?}");
     assert!(plan(&TRIPLETS).recipe.train.drop_last);

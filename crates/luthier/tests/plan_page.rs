@@ -77,7 +77,9 @@ fn what_is_contrasted_is_told_without_a_queue_where_there_is_none() {
         assert!(sup_con.contains(words), "{words}: {sup_con}");
     }
     let triplet = page(r#"{ "loss": ["triplet"], "m_per_class": 2, "triplet": { "mining": "semi-hard" } }"#);
-    for words in ["of 2 samples each", "semi-hard: every two of a class", "euclidean on the unit sphere, margin 0.2"] {
+    for words in
+        ["of 2 samples each", "semi-hard: every two of a class", "euclidean on the unit sphere, margin 0.2"]
+    {
         assert!(triplet.contains(words), "{words}: {triplet}");
     }
     assert!(!triplet.contains("temperature") && !triplet.contains("16,384 keys"), "{triplet}");

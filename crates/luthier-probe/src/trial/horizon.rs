@@ -156,6 +156,9 @@ impl Part {
         let own = if held_out == 0 && first { (all as f64 * SHARE) as usize } else { held_out };
         let train = if held_out == 0 { all - own } else { all };
         let fewest = (BATCHES * batch).max(4 * plan.data.classes.len()).max(clusters).clamp(1, train.max(1));
+        // batches of so many of each class need every class whole
+        let per_class = plan.recipe.contrastive.as_ref().and_then(|asked| asked.m_per_class);
+        let fewest = if per_class.is_some() { train.max(1) } else { fewest };
         // what is held out of the training samples is none of them
         Part { train, all: train, held_out: own.min(HELD_OUT), fewest, batch }
     }

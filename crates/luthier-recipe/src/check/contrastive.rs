@@ -107,7 +107,11 @@ fn per_class(recipe: &Recipe, asked: &Contrastive, tell: &mut Tell<'_>) {
     }
     if !recipe.train.shuffle {
         let help = "leave `shuffle = false` out: which classes and samples a batch has is drawn";
-        tell(&["train.shuffle", keys[0]], "`m_per_class` does not go with samples in file order".into(), help);
+        tell(
+            &["train.shuffle", keys[0]],
+            "`m_per_class` does not go with samples in file order".into(),
+            help,
+        );
     }
 }
 
@@ -122,24 +126,26 @@ fn kinds(recipe: &Recipe, asked: &Contrastive, tell: &mut Tell<'_>) {
         return if queued.is_some() { no_classes(asked, tell) } else { no_queue(asked, has, tell) };
     };
     let [own, queued] = [own.as_str(), queued.as_str()];
-    let named = |loss: &str| {
-        recipe.stages.iter().position(|stage| stage.loss.iter().any(|one| one.as_str() == loss))
-    };
-    let key = named(own).or_else(|| named(queued)).map_or("contrastive.loss".to_owned(), |at| format!("stages[{at}].loss"));
+    let named =
+        |loss: &str| recipe.stages.iter().position(|stage| stage.loss.iter().any(|one| one.as_str() == loss));
+    let key = named(own)
+        .or_else(|| named(queued))
+        .map_or("contrastive.loss".to_owned(), |at| format!("stages[{at}].loss"));
     tell(
         &[&key],
-        format!("`{own}` and `{queued}` do not go together: one contrasts a batch with itself, the other with a queue"),
+        format!(
+            "`{own}` and `{queued}` do not go together: one contrasts a batch with itself, the other with a queue"
+        ),
         "make two runs of it: the second one starts from the first with `weights = \"run:…\"` in `[model]`",
     );
 }
 
 /// A run with a queue knows no classes.
 fn no_classes(asked: &Contrastive, tell: &mut Tell<'_>) {
-    for (key, given) in
-        [("m_per_class", asked.m_per_class.is_some()), ("triplet", asked.triplet.is_some())]
-    {
+    for (key, given) in [("m_per_class", asked.m_per_class.is_some()), ("triplet", asked.triplet.is_some())] {
         if given {
-            let message = format!("`{key}` is for contrasts by class, and this run contrasts keys of a queue");
+            let message =
+                format!("`{key}` is for contrasts by class, and this run contrasts keys of a queue");
             let help = if key == "triplet" {
                 "leave it out, or write `loss = [\"triplet\"]` in `[contrastive]`"
             } else {
@@ -148,7 +154,8 @@ fn no_classes(asked: &Contrastive, tell: &mut Tell<'_>) {
             tell(&[&format!("contrastive.{key}")], message, help);
         }
     }
-    let [warmup, losses] = [asked.prototypes.as_ref().map_or(0, |all| all.warmup_epochs), asked.loss.len() as u64];
+    let [warmup, losses] =
+        [asked.prototypes.as_ref().map_or(0, |all| all.warmup_epochs), asked.loss.len() as u64];
     if warmup > 0 && losses == 1 && asked.loss.contains(&ContrastiveLoss::ProtoNce) {
         let message = format!("nothing is minimised in the {warmup} epochs of the prototypes' warm-up");
         let help = "name `info_nce` in `contrastive.loss`, too, or leave `warmup_epochs` out";
@@ -185,7 +192,9 @@ fn no_queue(asked: &Contrastive, has: impl Fn(ContrastiveLoss) -> bool, tell: &m
         let most = asked.distance.largest();
         tell(
             &["contrastive.triplet.margin", "contrastive.triplet.distance"],
-            format!("a margin of {margin} is never reached: embeddings on the unit sphere are at most {most} apart"),
+            format!(
+                "a margin of {margin} is never reached: embeddings on the unit sphere are at most {most} apart"
+            ),
             "0.1 to 0.5 are usual",
         );
     }

@@ -20,8 +20,7 @@ impl Contrast {
             Some(second) => (Tensor::f_cat(&[first, second], 0)?, 2),
             None => (first.shallow_clone(), 1),
         };
-        let (mut embeddings, outputs) =
-            embed(runner, &runner.model, &pictures, &self.paths()[..1], true)?;
+        let (mut embeddings, outputs) = embed(runner, &runner.model, &pictures, &self.paths()[..1], true)?;
         let embeddings = embeddings.swap_remove(0);
         let labels = batch.labels.repeat(views);
         let of = Tensor::f_from_slice(&labels)?.f_to_device(runner.device)?;

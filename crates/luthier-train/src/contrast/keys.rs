@@ -29,8 +29,7 @@ impl Keys {
         let queue = Queue::new(size(asked.queue()), size(asked.dim), batch, plan.recipe.seed, runner.device)?;
         let encoder = bare_model(plan, runner.device)?;
         tch::no_grad(|| {
-            for (mut key, query) in
-                encoder.state().into_iter().map(|(_, key)| key).zip(runner.model.state())
+            for (mut key, query) in encoder.state().into_iter().map(|(_, key)| key).zip(runner.model.state())
             {
                 key.f_copy_(&query.1)?;
             }

@@ -37,13 +37,7 @@ impl Contrast {
     }
 
     /// A batch against the keys of the queue, and against prototypes.
-    fn see_keys(
-        &self,
-        own: &Keys,
-        runner: &Runner,
-        batch: &Batch,
-        update: u64,
-    ) -> Result<Seen, TrainError> {
+    fn see_keys(&self, own: &Keys, runner: &Runner, batch: &Batch, update: u64) -> Result<Seen, TrainError> {
         let first = first_view(batch)?;
         let second = batch.second.as_ref();
         let second = second.ok_or_else(|| TrainError::State("a batch has one view of each sample".into()))?;
@@ -77,8 +71,10 @@ impl Contrast {
                 none()?
             });
         }
-        let counted = |(sum, [right, top5])| (sum, Score { right, top5, ..Score::default() });
-        let (sums, counts) = losses.into_iter().map(counted).unzip();
+        let (sums, counts) = losses
+            .into_iter()
+            .map(|(sum, [right, top5])| (sum, Score { right, top5, ..Score::default() }))
+            .unzip();
         Ok(Seen { sums, counts, outputs, keys: Some(keys) })
     }
 }

@@ -36,7 +36,11 @@ pub(crate) fn read(name: &str, recipe: &Recipe, base: &Path) -> Result<FromRun, 
     let plan = plan_of(&folder)?;
     fits(&plan, recipe, &folder)?;
     let checkpoints = folder.join("checkpoints");
-    let picked = if last { checkpoint::newest(&checkpoints).map(|(found, passed)| (found, passed, None)) } else { checkpoint::best(&checkpoints) };
+    let picked = if last {
+        checkpoint::newest(&checkpoints).map(|(found, passed)| (found, passed, None))
+    } else {
+        checkpoint::best(&checkpoints)
+    };
     let (found, passed, missing) = picked.map_err(|_| {
         let none = checkpoint::list(&checkpoints).is_empty();
         let what = if none { "has no checkpoint" } else { "has no checkpoint that is whole" };
@@ -54,7 +58,9 @@ pub(crate) fn read(name: &str, recipe: &Recipe, base: &Path) -> Result<FromRun, 
         found.state.update
     ));
     if let Some(best) = missing {
-        weights.notes.push(format!("its best evaluation was after update {best}, where it wrote no checkpoint"));
+        weights
+            .notes
+            .push(format!("its best evaluation was after update {best}, where it wrote no checkpoint"));
     }
     for (path, why) in passed {
         weights.notes.push(format!("`{}` was passed over: {why}", path.display()));
@@ -81,9 +87,8 @@ impl FromRun {
             && recipe.task == self.plan.recipe.task
             && recipe.task != Task::Contrastive
             && self.plan.data.classes != classes;
-        let of_heads = |name: &str| {
-            self.plan.model.heads.iter().any(|(head, _)| name.starts_with(&format!("{head}.")))
-        };
+        let of_heads =
+            |name: &str| self.plan.model.heads.iter().any(|(head, _)| name.starts_with(&format!("{head}.")));
         let known = |name: &str| model.store.get(name).is_some();
         let before = self.weights.tensors.len();
         self.weights.tensors.retain(|name, _| {
@@ -135,7 +140,9 @@ fn find(name: &str, base: &Path) -> Result<PathBuf, PlanError> {
         return Ok(found);
     }
     Err(match places.iter().find(|place| place.is_dir()) {
-        Some(folder) => refused(format!("`{}` is no run: it has no `plan.json`", folder.display())).help(HELP),
+        Some(folder) => {
+            refused(format!("`{}` is no run: it has no `plan.json`", folder.display())).help(HELP)
+        }
         None => refused(format!("there is no run `{name}`")).help(HELP),
     })
 }
@@ -175,7 +182,8 @@ fn fits(plan: &Plan, recipe: &Recipe, folder: &Path) -> Result<(), PlanError> {
     let (theirs, ours) = (plan.recipe.model.arch, recipe.model.arch);
     if theirs != ours {
         let [theirs, ours] = [theirs, ours].map(luthier_model::arch_name);
-        let what = format!("the run `{}` trained a `{theirs}`, and this recipe's is a `{ours}`", folder.display());
+        let what =
+            format!("the run `{}` trained a `{theirs}`, and this recipe's is a `{ours}`", folder.display());
         let help = format!("write `arch = \"{theirs}\"`, or start from another run");
         return Err(refused(what).help(help));
     }

@@ -245,7 +245,11 @@ pub(super) fn flat(scores: &[Score]) -> Vec<f64> {
 /// The other way round.
 pub(super) fn unflat(numbers: &[f64]) -> Vec<Score> {
     let (scores, _) = numbers.as_chunks::<3>();
-    let one =
-        |&[loss, denominator, right]: &[f64; 3]| Score { loss, denominator, right: right as u64, ..Score::default() };
+    let one = |&[loss, denominator, right]: &[f64; 3]| Score {
+        loss,
+        denominator,
+        right: right as u64,
+        ..Score::default()
+    };
     scores.iter().map(one).collect()
 }

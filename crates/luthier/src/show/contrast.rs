@@ -10,7 +10,11 @@ use crate::text::{self, Align};
 pub fn contrast(page: &mut Page, plan: &Plan) {
     let Some(asked) = &plan.recipe.contrastive else { return };
     page.section("Contrast", &format!("embeddings of {} numbers", asked.dim));
-    if plan.recipe.contrasts_in_batch() { by_class(page, plan, asked) } else { with_queue(page, plan, asked) }
+    if plan.recipe.contrasts_in_batch() {
+        by_class(page, plan, asked)
+    } else {
+        with_queue(page, plan, asked)
+    }
     let mut rows = vec![["", "minimises", "through"].map(|title| page.dim(title)).to_vec()];
     for (index, stage) in plan.stages.iter().enumerate() {
         let heads: Vec<&str> = plan.heads_of(index).iter().map(|head| head.as_str()).collect();
@@ -56,7 +60,9 @@ fn by_class(page: &mut Page, plan: &Plan, asked: &Contrastive) {
     let found = plan.contrast.as_ref().and_then(|contrast| contrast.positives);
     page.line(&match found {
         _ if plan.views() > 1 => "positives     a sample's other view, and all of its class".to_owned(),
-        Some(share) => format!("positives     {:.0} % of the samples have another of their class", share * 100.0),
+        Some(share) => {
+            format!("positives     {:.0} % of the samples have another of their class", share * 100.0)
+        }
         None => "positives     others of a sample's class".to_owned(),
     });
     if losses.contains(&ContrastiveLoss::SupCon) {

@@ -68,8 +68,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let steps = facts.run.map_or(&[][..], |run| run.metrics.steps.as_slice());
     let barren: u64 = steps.iter().flat_map(|step| &step.tasks).map(|task| task.barren).sum();
     if barren > 0 {
-        finding = finding
-            .evidence(format!("{barren} batches in {} updates had nothing to contrast", steps.len()));
+        finding =
+            finding.evidence(format!("{barren} batches in {} updates had nothing to contrast", steps.len()));
     }
     if let Some(m) = per_class(plan) {
         finding = finding.fix(
@@ -86,9 +86,9 @@ fn per_class(plan: &Plan) -> Option<u64> {
     let counts = reading::class_sizes(plan);
     let there = counts.iter().filter(|count| **count > 0).count() as u64;
     let smallest = counts.iter().copied().filter(|count| *count > 0).min()?;
-    [4, 8, 2, 3].into_iter().find(|m| {
-        batch.is_multiple_of(*m) && batch / m >= 2 && batch / m <= there && *m <= smallest
-    })
+    [4, 8, 2, 3]
+        .into_iter()
+        .find(|m| batch.is_multiple_of(*m) && batch / m >= 2 && batch / m <= there && *m <= smallest)
 }
 
 #[cfg(test)]
@@ -113,7 +113,10 @@ mod tests {
         // about a quarter
         let found = with(&["train.batch_size=32"], &world(100, 20));
         assert_eq!(found[0].severity, Severity::Warning, "{found:?}");
-        assert!(found[0].evidence[0].starts_with("27 %") || found[0].evidence[0].starts_with("26 %"), "{found:?}");
+        assert!(
+            found[0].evidence[0].starts_with("27 %") || found[0].evidence[0].starts_with("26 %"),
+            "{found:?}"
+        );
         // ten classes in batches of 64, as they come
         assert!(with(&[], &world(10, 120)).is_empty());
         // as many classes as above, four samples of each

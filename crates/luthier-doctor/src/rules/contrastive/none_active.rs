@@ -69,7 +69,10 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             active * 100.0,
             end.len()
         ))
-        .evidence(format!("the nearest neighbours are right for {:.1} % of the validation samples", knn * 100.0))
+        .evidence(format!(
+            "the nearest neighbours are right for {:.1} % of the validation samples",
+            knn * 100.0
+        ))
         .because(
             "the classes of the training pictures are far enough apart, and nothing is left to learn from",
             "the neighbours' accuracy still rises",
@@ -77,10 +80,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let plan = facts.plan.filter(|plan| plan.recipe.contrasts().contains(&ContrastiveLoss::Triplet));
     let asked = plan.and_then(|plan| plan.recipe.contrastive.as_ref()?.triplet.as_ref());
     vec![match asked {
-        Some(asked) if asked.mining == Mining::SemiHard => finding.fix(
-            "the hardest triplets of each batch",
-            [("contrastive.triplet.mining", json!("batch-hard"))],
-        ),
+        Some(asked) if asked.mining == Mining::SemiHard => finding
+            .fix("the hardest triplets of each batch", [("contrastive.triplet.mining", json!("batch-hard"))]),
         Some(asked) => match asked.margin {
             TripletMargin::Hinge(margin) if 2.0 * margin < asked.distance.largest() => finding.fix(
                 "twice the margin",

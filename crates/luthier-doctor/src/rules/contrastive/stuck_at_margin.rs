@@ -78,11 +78,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if (loss - margin).abs() > 0.02 * margin || !soft && active < 0.9 || spread {
         return Vec::new();
     }
-    let mut finding = rule
-        .finding()
-        .at("contrastive.triplet.mining")
-        .weigh(Severity::Error, 0.9)
-        .evidence(format!(
+    let mut finding =
+        rule.finding().at("contrastive.triplet.mining").weigh(Severity::Error, 0.9).evidence(format!(
             "over the last {} updates the loss is {loss:.4}, and triplets of one point cost {margin:.4}",
             end.len()
         ));
@@ -97,10 +94,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         "the loss leaves the margin in a longer run, and the nearest neighbours tell classes apart",
     );
     vec![match asked.mining {
-        Mining::BatchHard => finding.fix(
-            "negatives that are not the hardest",
-            [("contrastive.triplet.mining", json!("semi-hard"))],
-        ),
+        Mining::BatchHard => finding
+            .fix("negatives that are not the hardest", [("contrastive.triplet.mining", json!("semi-hard"))]),
         Mining::SemiHard => finding.fix(
             "a tenth of the rate",
             [(reading::rate_key(plan), json!(history::short(plan.recipe.optim.lr / 10.0)))],
@@ -139,6 +134,12 @@ mod tests {
         assert!(seen(&run(30, |_| 0.2).triplets(|_| (1.0, 1.0)), &[]).is_empty());
         // another loss that happens to be 0.2
         let subject = Subject::new(CONTRAST, &[], &World::default());
-        assert!(super::look(&RULE, &Facts { run: Some(&stuck(0.2).0), plan: Some(&subject.plan), ..Facts::default() }).is_empty());
+        assert!(
+            super::look(
+                &RULE,
+                &Facts { run: Some(&stuck(0.2).0), plan: Some(&subject.plan), ..Facts::default() }
+            )
+            .is_empty()
+        );
     }
 }

@@ -47,7 +47,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let (start, end) = (history::start(&losses), history::end(&losses));
     // as embeddings get better, mined triplets get harder: the loss of a contrast need not fall
     let looks = &run.metrics.embeddings;
-    if let (Some(first), Some(last)) = (looks.first().and_then(|look| look.knn), looks.last().and_then(|look| look.knn))
+    if let (Some(first), Some(last)) =
+        (looks.first().and_then(|look| look.knn), looks.last().and_then(|look| look.knn))
         && last > first + 0.1
     {
         return Vec::new();
