@@ -76,6 +76,9 @@ fn refused(sets: &[&str], change: impl Fn(&mut Plan)) -> String {
     }
 }
 
+/// What is done to the data of a plan.
+type Change = Box<dyn Fn(&mut Plan)>;
+
 /// Every training sample's class.
 fn relabel(class: impl Fn(usize) -> u32) -> impl Fn(&mut Plan) {
     move |plan| {
@@ -250,7 +253,7 @@ fn batches_without_a_positive_are_counted_and_teach_nothing() {
 
 #[test]
 fn classes_that_do_not_fit_are_told() {
-    let rows: [(&[&str], Box<dyn Fn(&mut Plan)>, &str, &str); 5] = [
+    let rows: [(&[&str], Change, &str, &str); 5] = [
         (
             &[],
             Box::new(relabel(|_| 0)),
