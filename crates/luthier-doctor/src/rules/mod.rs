@@ -108,6 +108,7 @@ static STATIC: &[&Rule] = &[
     &training::average_slow::RULE,
     &distributed::rate::RULE,
     &contrastive::same_views::RULE,
+    &contrastive::batch_statistics::RULE,
     &contrastive::queue_too_long::RULE,
     &contrastive::temperature::RULE,
     &precision::scale_too_small::RULE,

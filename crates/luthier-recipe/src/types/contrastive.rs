@@ -19,6 +19,10 @@ pub struct Contrastive {
     #[serde(default = "momentum")]
     #[schemars(transform = limits::below_one, example = 0.999)]
     pub momentum: f64,
+    /// What the key encoder's BatchNorm layers take their statistics from
+    #[serde(default)]
+    #[schemars(example = &"ema")]
+    pub key_norm: KeyNorm,
     /// What similarities are divided by before the softmax
     #[serde(default = "temperature")]
     #[schemars(transform = limits::positive, example = 0.2)]
@@ -34,6 +38,18 @@ pub struct Contrastive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "clusters": [50, 100] }))]
     pub prototypes: Option<Prototypes>,
+}
+
+/// Where the key encoder's BatchNorm layers have their statistics from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyNorm {
+    /// Running statistics that follow the query encoder's as its weights do (EMAN, Cai et al. 2021): a key depends on its
+    /// own picture alone, and cannot be told by the batch it came with
+    #[default]
+    Ema,
+    /// Those of the batch, as in MoCo without its shuffling: a query finds its key by what its batch has in common
+    Batch,
 }
 
 /// Prototypes: centres of clusters, found anew at the beginning of each epoch on what the key encoder makes of every

@@ -8,7 +8,7 @@ use super::chart::{Chart, HEIGHT, WIDTH, shared_legend};
 use super::confused::{Confused, confused};
 use super::matrix;
 use super::series::{COLORS, Series, Stroke, range, smooth};
-use super::{several, update_ratio};
+use super::{embeddings, several, update_ratio};
 use crate::Metrics;
 
 const TRAIN: &str = COLORS[0];
@@ -38,6 +38,8 @@ pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<P
     add("loss", "Loss", loss(&run));
     add("accuracy", "Accuracy", accuracy(&run));
     add("r2", "Explained variance, R²", explained(&run));
+    add("neighbours", "Accuracy of the nearest neighbours, validation", embeddings::neighbours(metrics));
+    add("embeddings", "How embeddings lie", embeddings::geometry(metrics));
     add("heads", "Accuracy of every head, validation", several::heads(metrics));
     add("streams", "Loss of every stream, training", several::streams(plan, metrics));
     add("task-weights", "Learned weight of every head", several::weights(plan, metrics));

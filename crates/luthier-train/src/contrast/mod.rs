@@ -8,8 +8,8 @@ mod step;
 use luthier_contrast::{Prototypes, Queue, false_negatives, follow, normalize};
 use luthier_model::{Flow, Input, Model, ProjectionSpec};
 use luthier_plan::contrast::head_of;
-use luthier_plan::{ContrastPlan, Plan};
-use luthier_recipe::{Contrastive, ContrastiveLoss, ProjectionHead};
+use luthier_plan::{ContrastPlan, Plan, Role};
+use luthier_recipe::{Contrastive, ContrastiveLoss, KeyNorm, ProjectionHead};
 use tch::Tensor;
 
 use crate::prepare::bare_model;
@@ -89,10 +89,15 @@ impl Contrast {
         head_of(name) == Some(ProjectionHead::B) && !self.losses.contains(&ContrastiveLoss::ProtoNce)
     }
 
-    /// The key encoder takes its step towards the query encoder: once for each update, before its forward pass.
+    /// The key encoder takes its step towards the query encoder: once for each update, before its forward pass. With it go
+    /// BatchNorm's running statistics, where keys are made of those.
     pub fn follow(&mut self, runner: &Runner) -> Result<(), TrainError> {
+        let buffers = self.asked.key_norm == KeyNorm::Ema;
         let values = |model: &Model| -> Vec<Tensor> {
-            model.parameters().map(|entry| entry.tensor.shallow_clone()).collect()
+            let entries = model.store.entries().iter();
+            let wanted = entries.filter(|entry| buffers || entry.role != Role::Buffer);
+            // a count of batches has no average
+            wanted.map(|entry| entry.tensor.shallow_clone()).filter(Tensor::is_floating_point).collect()
         };
         Ok(follow(&values(&self.key), &values(&runner.model), self.asked.momentum)?)
     }

@@ -3,7 +3,7 @@
 use luthier_contrast::{
     Contrast as Candidates, Drawn, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
 };
-use luthier_recipe::ContrastiveLoss;
+use luthier_recipe::{ContrastiveLoss, KeyNorm};
 use tch::{Kind, Tensor};
 
 use super::{Contrast, counted, distinct, embed, first_view};
@@ -37,8 +37,9 @@ impl Contrast {
         let (queries, outputs) =
             embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
         // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
+        let by_batch = self.asked.key_norm == KeyNorm::Batch;
         let keys =
-            tch::no_grad(|| embed(runner, &self.key, second, &[self.paths()[0]], true))?.0.swap_remove(0);
+            tch::no_grad(|| embed(runner, &self.key, second, &[self.paths()[0]], by_batch))?.0.swap_remove(0);
         let rows = batch.labels.len();
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {

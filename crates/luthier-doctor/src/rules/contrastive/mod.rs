@@ -1,5 +1,6 @@
 //! Pretraining without labels.
 
+pub(super) mod batch_statistics;
 pub(super) mod collapsed;
 pub(super) mod queue_too_long;
 pub(super) mod same_views;
