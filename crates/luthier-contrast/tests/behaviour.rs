@@ -11,20 +11,27 @@ use tch::{Device, Kind, Tensor};
 #[test]
 fn neither_collapse_nor_nan_counts_as_accuracy() {
     let one = Tensor::ones([4, 3], (Kind::Float, Device::Cpu)) / 3f64.sqrt();
-    let contrast = info_nce(&one, &one, &one, 0.1).unwrap();
+    let contrast = info_nce(&one, &one, &one, Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&contrast.logits, &contrast.labels, 1).unwrap(), 0.0, "all embeddings are one point");
-    let nothing = info_nce(&(&one * f64::NAN), &one, &one, 0.1).unwrap();
+    let nothing = info_nce(&(&one * f64::NAN), &one, &one, Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&nothing.logits, &nothing.labels, 5).unwrap(), 0.0, "NaN beats nothing");
     let views = directions(4, 16);
-    let same = info_nce(&views, &views, &directions(40, 16).narrow(0, 20, 20), 0.1).unwrap();
+    let same =
+        info_nce(&views, &views, &directions(40, 16).narrow(0, 20, 20), Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&same.logits, &same.labels, 1).unwrap(), 1.0, "identical views are found");
 }
 
 #[test]
 fn small_temperatures_do_not_overflow_in_half_precision() {
     let queries = directions(4, 16).to_kind(Kind::Half).set_requires_grad(true);
-    let contrast =
-        info_nce(&queries, &directions(4, 16).to_kind(Kind::Half), &directions(8, 16), 0.01).unwrap();
+    let contrast = info_nce(
+        &queries,
+        &directions(4, 16).to_kind(Kind::Half),
+        &directions(8, 16),
+        Negatives::Queue,
+        0.01,
+    )
+    .unwrap();
     contrast.loss.backward();
     assert!(value(&contrast.loss).is_finite());
     assert_eq!(queries.grad().isfinite().all().int64_value(&[]), 1);
@@ -34,7 +41,7 @@ fn small_temperatures_do_not_overflow_in_half_precision() {
 fn keys_queue_and_prototypes_get_no_gradient() {
     let leaf = || directions(4, 8).set_requires_grad(true);
     let (queries, keys, queue) = (leaf(), leaf(), leaf());
-    info_nce(&queries, &keys, &queue, 0.2).unwrap().loss.backward();
+    info_nce(&queries, &keys, &queue, Negatives::Queue, 0.2).unwrap().loss.backward();
     assert!(queries.grad().defined() && !keys.grad().defined() && !queue.grad().defined());
 }
 

@@ -156,10 +156,6 @@ impl<'a> Session<'a> {
     fn epoch(&mut self, plan: &Plan) -> Result<bool, TrainError> {
         self.tell(&Event::EpochBegin { at: self.at(), updates: plan.length.updates_per_epoch })?;
         self.begin_contrast(plan)?;
-        // what random weights are worth is the floor that all later looks are held against; trials need none
-        if self.state.update == 0 && self.job.contrast.is_some() && self.saves {
-            self.evaluate(plan)?;
-        }
         let mut supply = Supply::default();
         let last = (self.state.epoch + 1) * plan.length.updates_per_epoch;
         let mut mark = Instant::now();

@@ -131,6 +131,7 @@ static STATIC: &[&Rule] = &[
 static READ: &[&Rule] = &[
     &activation::vanishing_run::RULE,
     &contrastive::same_views_run::RULE,
+    &contrastive::below_untrained::RULE,
     &contrastive::collapsed::RULE,
     &data::bad_input::RULE,
     &data::odd_batch::RULE,

@@ -171,6 +171,16 @@ impl Made {
         self
     }
 
+    /// The nearest neighbours' accuracy before the first update, and after each epoch.
+    pub fn neighbours(self, accuracies: &[f64]) -> Self {
+        let looks = vec![(0.05, -1.0, 0.06); accuracies.len() - 1];
+        let mut made = self.embeddings(&looks).untrained(0.05);
+        for (look, accuracy) in made.0.metrics.embeddings.iter_mut().zip(accuracies) {
+            look.knn = Some(*accuracy);
+        }
+        made
+    }
+
     /// How embeddings lay before the first update.
     pub fn untrained(mut self, std: f64) -> Self {
         let looks = flat(1).embeddings(&[(0.02, -0.1, std)]).0.metrics.embeddings;

@@ -15,6 +15,10 @@ pub struct Contrastive {
     #[serde(default = "queue")]
     #[schemars(range(min = 1), example = 4096)]
     pub queue: u64,
+    /// The batch's other keys are candidates as well (SimCLR, MoCo v3): where pictures are hard to tell apart, keys of a
+    /// queue alone are told by their age
+    #[serde(default)]
+    pub in_batch: bool,
     /// Share of itself that the key encoder keeps at each update
     #[serde(default = "momentum")]
     #[schemars(transform = limits::below_one, example = 0.999)]

@@ -2,6 +2,7 @@
 //! the prototypes of clusters.
 
 mod cluster;
+mod fill;
 mod look;
 mod step;
 
@@ -49,7 +50,7 @@ pub(crate) fn settle(plan: &mut Plan) {
 
 impl Contrast {
     /// What the first stage of a contrastive run begins with: a key encoder that is the model's copy, and a queue of random
-    /// directions. `None` for other tasks.
+    /// directions, until it is filled. `None` for other tasks.
     pub fn new(runner: &Runner) -> Result<Option<Self>, TrainError> {
         let plan = &runner.plan;
         let Some(asked) = plan.recipe.contrastive.clone() else { return Ok(None) };
@@ -57,14 +58,9 @@ impl Contrast {
         let batch = size(plan.recipe.train.batch_size);
         let queue = Queue::new(size(asked.queue), size(asked.dim), batch, plan.recipe.seed, runner.device)?;
         let key = bare_model(plan, runner.device)?;
-        tch::no_grad(|| {
-            for (mut key, query) in key.state().into_iter().map(|(_, key)| key).zip(runner.model.state()) {
-                key.f_copy_(&query.1)?;
-            }
-            Ok::<_, TrainError>(())
-        })?;
         let (prototypes, losses) = (Vec::new(), plan.losses_of(0));
         let mut contrast = Contrast { asked, key, queue, prototypes, losses, heads: Vec::new() };
+        contrast.copy(runner)?;
         contrast.enter(runner, 0)?;
         Ok(Some(contrast))
     }

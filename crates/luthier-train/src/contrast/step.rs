@@ -1,7 +1,7 @@
 //! One batch of an update: both encoders forward, the losses, backward, and the keys into the queue.
 
 use luthier_contrast::{
-    Contrast as Candidates, Drawn, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
+    Contrast as Candidates, Drawn, Negatives, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
 };
 use luthier_recipe::{ContrastiveLoss, KeyNorm};
 use tch::{Kind, Tensor};
@@ -43,7 +43,9 @@ impl Contrast {
         let rows = batch.labels.len();
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {
-            let found = info_nce(&queries[0], &keys, self.queue.keys(), self.asked.temperature)?;
+            let negatives = if self.asked.in_batch { Negatives::QueueAndBatch } else { Negatives::Queue };
+            let (queue, at) = (self.queue.keys(), self.asked.temperature);
+            let found = info_nce(&queries[0], &keys, queue, negatives, at)?;
             (found.loss.f_mul_scalar(rows as f64)?, hits(&[found], rows)?)
         } else {
             none()?

@@ -10,8 +10,15 @@ use crate::TrainError;
 
 impl Session<'_> {
     /// Begins an epoch of a contrastive run: what it minimises, and the prototypes, which a run that goes on in the middle
-    /// of the epoch has from its checkpoint.
+    /// of the epoch has from its checkpoint. The first one begins with a look and a full queue.
     pub(super) fn begin_contrast(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        if self.state.update == 0 && self.job.contrast.is_some() {
+            // what the weights are worth as they are is the floor that later looks are held against; trials need none
+            if self.saves {
+                self.evaluate(plan)?;
+            }
+            self.job.fill_queue()?;
+        }
         let Some(contrast) = &mut self.job.contrast else { return Ok(()) };
         let losses = plan.losses_of(self.state.epoch);
         self.job.runner.objective.run_only(&losses);

@@ -15,6 +15,9 @@ pub fn contrast(page: &mut Page, plan: &Plan) {
         "queue         {}, {own:.2} of them a sample's own",
         text::count(asked.queue, "key", "keys")
     ));
+    if asked.in_batch {
+        page.line("in the batch  the other samples' keys as well");
+    }
     page.line(&format!("key encoder   keeps {} of itself at each update", text::number(asked.momentum)));
     let norms = match asked.key_norm {
         KeyNorm::Ema => "running, follow the query encoder's",
