@@ -173,6 +173,10 @@ fn neighbours_in_a_bank_of_several_blocks_are_those_of_the_whole() {
     let own = knn_classes(&few, &bank, &labels, 7, all).unwrap();
     let (best, which) = few.matmul(&bank.tr()).topk(8000, 1, true, true);
     let classes = labels.index_select(0, &which.flatten(0, -1)).view_as(&which);
-    let sums = Tensor::zeros([3, 7], (Kind::Float, Device::Cpu)).scatter_add(1, &classes, &(best / all.temperature).exp());
+    let sums = Tensor::zeros([3, 7], (Kind::Float, Device::Cpu)).scatter_add(
+        1,
+        &classes,
+        &(best / all.temperature).exp(),
+    );
     assert_eq!(Vec::<i64>::try_from(&own).unwrap(), Vec::<i64>::try_from(&sums.argmax(1, false)).unwrap());
 }

@@ -211,7 +211,8 @@ fn an_iterator_dropped_early_hangs_nothing_and_the_next_epoch_is_whole() {
 
 #[test]
 fn a_chain_without_a_fixed_size_makes_no_loader() {
-    let source = Arc::new(Source { root: "x".into(), samples: Box::new(Vec::new()), limits: Limits::default() });
+    let source =
+        Arc::new(Source { root: "x".into(), samples: Box::new(Vec::new()), limits: Limits::default() });
     let chain = Chain::new(&[Transform::Resize { size: Size::One(9) }]).unwrap();
     let error = Loader::new(source, chain, LoaderOptions::default()).err().unwrap();
     assert!(miette::Diagnostic::help(&error).unwrap().to_string().contains("CenterCrop"));
@@ -269,5 +270,8 @@ fn pictures_that_wait_in_a_file_are_the_same_and_are_read_once() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
     assert!(run(&whole, epoch(1)) == expected[1], "no picture is decoded again");
-    assert!(std::fs::read_dir(folder.path().join("not/there/yet")).unwrap().next().is_none(), "no file has a name");
+    assert!(
+        std::fs::read_dir(folder.path().join("not/there/yet")).unwrap().next().is_none(),
+        "no file has a name"
+    );
 }

@@ -43,16 +43,18 @@ fn held(folder: Option<&std::path::Path>) -> (f64, f64) {
     let chain = || Chain::new(&[Transform::Resize { size: Size::Pair([SIDE, SIDE]) }]).unwrap();
     let run = |count: usize| {
         let samples: Vec<(String, u32)> = vec![("0.png".to_owned(), 0); count];
-        let source =
-            Source { root: pictures.path().to_owned(), samples: Box::new(samples), limits: Limits::default() };
+        let source = Source {
+            root: pictures.path().to_owned(),
+            samples: Box::new(samples),
+            limits: Limits::default(),
+        };
         let before = HELD.load(Ordering::Relaxed);
         let options = LoaderOptions { threads: 2, ..LoaderOptions::default() };
         let loader = match folder {
             Some(folder) => Loader::keeping_in(folder, Arc::new(source), chain(), options).unwrap(),
             None => Loader::new(Arc::new(source), chain(), options).unwrap(),
         };
-        let epoch =
-            EpochOptions { epoch: 0, batch_size: 16, skip_batches: 0, drop_last: false, views: 1 };
+        let epoch = EpochOptions { epoch: 0, batch_size: 16, skip_batches: 0, drop_last: false, views: 1 };
         let read: usize = loader.epoch(epoch_order(count, 0, 0, true), epoch).map(|b| b.unwrap().len()).sum();
         assert_eq!(read, count);
         (HELD.load(Ordering::Relaxed) - before, loader.cached_bytes())

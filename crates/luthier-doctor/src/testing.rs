@@ -2,8 +2,8 @@
 
 use luthier_plan::{
     ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
-    Plan, PlanError, Repeats, ResolvedPrecision, Role, Scaling, SplitPlan, TablePlan, TargetPlan,
-    TensorPlan, TextPlan, TextSplit, resolve,
+    Plan, PlanError, Repeats, ResolvedPrecision, Role, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
+    TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 

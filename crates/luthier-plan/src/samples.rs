@@ -78,7 +78,11 @@ impl Samples {
         let mut paths = Paths::default();
         there().for_each(|index| paths.push(self.path(index).unwrap_or_default()));
         paths.shrink();
-        Samples { paths: Arc::new(paths), labels: of(&self.labels), tasks: self.tasks.iter().map(of).collect() }
+        Samples {
+            paths: Arc::new(paths),
+            labels: of(&self.labels),
+            tasks: self.tasks.iter().map(of).collect(),
+        }
     }
 
     /// Gives every sample another class index.
@@ -108,8 +112,11 @@ impl Samples {
 
     /// Memory that they take, in bytes. Copies share it.
     pub fn bytes(&self) -> usize {
-        let labels = self.tasks.iter().map(|labels| labels.capacity()).sum::<usize>() + self.labels.capacity();
-        self.paths.text.capacity() + self.paths.ends.capacity() * size_of::<usize>() + labels * size_of::<u32>()
+        let labels =
+            self.tasks.iter().map(|labels| labels.capacity()).sum::<usize>() + self.labels.capacity();
+        self.paths.text.capacity()
+            + self.paths.ends.capacity() * size_of::<usize>()
+            + labels * size_of::<u32>()
     }
 }
 

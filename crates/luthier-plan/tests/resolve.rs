@@ -4,8 +4,7 @@
 
 use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{
-    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, SplitPlan, TensorPlan,
-    resolve,
+    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, SplitPlan, TensorPlan, resolve,
 };
 use luthier_recipe::Recipe;
 use proptest::prelude::*;

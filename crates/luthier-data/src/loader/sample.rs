@@ -65,7 +65,8 @@ impl Shared {
     }
 
     fn read(&self, index: u32) -> Result<Vec<u8>, DataError> {
-        let (path, _) = self.source.samples.sample(index as usize).ok_or(DataError::NoSuchSample { index })?;
+        let (path, _) =
+            self.source.samples.sample(index as usize).ok_or(DataError::NoSuchSample { index })?;
         let path = self.source.root.join(path);
         picture::read_file(&path, self.source.limits).map_err(|e| self.unreadable(index, e))
     }

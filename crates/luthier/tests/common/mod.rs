@@ -1,8 +1,8 @@
 //! A plan made by hand, for pages and progress.
 
 use luthier_plan::{
-    DataPlan, GroupPlan, Length, LoadReport, ModelPlan, PLAN_SCHEMA, Plan, ResolvedPrecision, Role,
-    Skipped, SplitPlan, TensorPlan,
+    DataPlan, GroupPlan, Length, LoadReport, ModelPlan, PLAN_SCHEMA, Plan, ResolvedPrecision, Role, Skipped,
+    SplitPlan, TensorPlan,
 };
 use luthier_recipe::Recipe;
 use serde_json::json;
