@@ -211,8 +211,11 @@ fn an_iterator_dropped_early_hangs_nothing_and_the_next_epoch_is_whole() {
 
 #[test]
 fn a_chain_without_a_fixed_size_makes_no_loader() {
-    let source =
-        Arc::new(Source { root: "x".into(), samples: Box::new(Vec::new()), limits: Limits::default() });
+    let source = Arc::new(Source {
+        root: "x".into(),
+        samples: Box::new(Vec::<(String, u32)>::new()),
+        limits: Limits::default(),
+    });
     let chain = Chain::new(&[Transform::Resize { size: Size::One(9) }]).unwrap();
     let error = Loader::new(source, chain, LoaderOptions::default()).err().unwrap();
     assert!(miette::Diagnostic::help(&error).unwrap().to_string().contains("CenterCrop"));
