@@ -156,3 +156,34 @@ fn a_probe_separates_what_a_line_separates() {
     let probe = linear_probe(&constant, &labels, 2, LinearProbe::default()).unwrap();
     assert!(probe.accuracy(&constant, &labels).unwrap() > 0.98, "a constant column does no harm");
 }
+
+#[test]
+fn neighbours_in_a_bank_of_several_blocks_are_those_of_the_whole() {
+    // 4096 rows of 512 numbers are a block, and so are 1024 queries
+    let (bank, queries) = (directions(9000, 512), directions(1100, 512));
+    let labels = Tensor::arange(9000, (Kind::Int64, Device::Cpu)).remainder(7);
+    let knn = Knn { k: 50, ..Knn::default() };
+    let own = knn_classes(&queries, &bank, &labels, 7, knn).unwrap();
+    let (best, which) = queries.matmul(&bank.tr()).topk(50, 1, true, true);
+    let votes = (best / knn.temperature).exp();
+    let sums = Tensor::zeros([1100, 7], (Kind::Float, Device::Cpu)).scatter_add(
+        1,
+        &labels.index_select(0, &which.flatten(0, -1)).view_as(&which),
+        &votes,
+    );
+    let same = own.eq_tensor(&sums.argmax(1, false)).sum(Kind::Int64).int64_value(&[]);
+    // sums of almost equal votes may fall to either side
+    assert!(same >= 1098, "{same} of 1100");
+    // more neighbours than a block has rows
+    let all = Knn { k: 8000, ..knn };
+    let few = queries.narrow(0, 0, 3);
+    let own = knn_classes(&few, &bank, &labels, 7, all).unwrap();
+    let (best, which) = few.matmul(&bank.tr()).topk(8000, 1, true, true);
+    let classes = labels.index_select(0, &which.flatten(0, -1)).view_as(&which);
+    let sums = Tensor::zeros([3, 7], (Kind::Float, Device::Cpu)).scatter_add(
+        1,
+        &classes,
+        &(best / all.temperature).exp(),
+    );
+    assert_eq!(Vec::<i64>::try_from(&own).unwrap(), Vec::<i64>::try_from(&sums.argmax(1, false)).unwrap());
+}

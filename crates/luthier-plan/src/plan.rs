@@ -3,7 +3,7 @@
 use luthier_recipe::{LoraBias, Recipe};
 use serde::{Deserialize, Serialize};
 
-use crate::{ContrastPlan, TablePlan, WeightingPlan};
+use crate::{ContrastPlan, Samples, TablePlan, WeightingPlan};
 
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
@@ -125,7 +125,7 @@ pub struct SplitPlan {
     /// Hash of the table (xxh3, 128 bits, hexadecimal); `None` for a folder
     pub hash: Option<String>,
     /// Samples in order
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
     /// Files that were left out before the run, and why
     pub skipped: Vec<Skipped>,
 }
@@ -133,27 +133,8 @@ pub struct SplitPlan {
 impl SplitPlan {
     /// Where a sample is, for people: its path below the folder, or `table:line`.
     pub fn place(&self, index: usize) -> String {
-        let Some(sample) = self.samples.get(index) else { return String::new() };
-        if self.hash.is_some() { format!("{}:{}", self.root, sample.path) } else { sample.path.clone() }
-    }
-}
-
-/// One sample and its label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Path below the split's folder, with forward slashes; of a table, the number of the line, counted from 1
-    pub path: String,
-    /// Class index; 0 for a regression
-    pub label: u32,
-    /// Class index of each of [`DataPlan::tasks`]; none where there is one task
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<u32>,
-}
-
-impl Sample {
-    /// A sample with one label.
-    pub fn new(path: String, label: u32) -> Self {
-        Sample { path, label, labels: Vec::new() }
+        let Some(path) = self.samples.path(index) else { return String::new() };
+        if self.hash.is_some() { format!("{}:{path}", self.root) } else { path.to_owned() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use luthier_plan::{MonitorPoint, Plan};
 
-use crate::atomic::sync_folder;
+use crate::atomic::{sync_folder, write_atomic_with};
 use crate::{Cut, Metrics, Timing, TrackError, read_metrics, read_monitor, read_timing, write_atomic};
 
 /// The folder of one run. All paths inside are relative to it: copied elsewhere, everything still works.
@@ -108,10 +108,8 @@ impl RunDir {
     /// # Errors
     /// The file cannot be written.
     pub fn write_plan(&self, plan: &Plan) -> Result<(), TrackError> {
-        let path = self.plan_path();
-        let json =
-            serde_json::to_vec_pretty(plan).map_err(|error| TrackError::io("write", &path, error.into()))?;
-        write_atomic(&path, &json)
+        // it names every sample: never whole in memory
+        write_atomic_with(&self.plan_path(), |file| Ok(serde_json::to_writer_pretty(file, plan)?))
     }
 
     /// Reads the recipe as the user typed it.

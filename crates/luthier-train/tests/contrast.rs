@@ -127,8 +127,8 @@ fn losses_start_where_theory_says_and_prototypes_begin_after_the_warm_up() {
 #[test]
 fn labels_decide_nothing_but_what_the_neighbours_are_worth() {
     let classes = |plan: &mut Plan| {
-        for sample in plan.data.splits.iter_mut().flat_map(|split| &mut split.samples) {
-            sample.label = 0;
+        for split in &mut plan.data.splits {
+            split.samples.relabel(|_, _| 0);
         }
     };
     let weights = |relabelled: bool| {

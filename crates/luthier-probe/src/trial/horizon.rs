@@ -172,8 +172,7 @@ impl Part {
         let pick = |split: &SplitPlan, name: &str, mut indices: Vec<u32>| {
             // in the order of the recipe: it may ask not to shuffle
             indices.sort_unstable();
-            let samples = indices.iter().filter_map(|at| split.samples.get(*at as usize).cloned()).collect();
-            SplitPlan { name: name.into(), samples, ..split.clone() }
+            SplitPlan { name: name.into(), samples: split.samples.pick(&indices), ..split.clone() }
         };
         let drawn = |split: &SplitPlan| epoch_order(split.samples.len(), seed, u64::MAX, true);
         let Some(train) = plan.data.split("train") else { return plan.data.clone() };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use luthier_data::{SplitRows, Table, duplicate_texts, read_table, read_table_like};
-use luthier_plan::{DataPlan, PlanError, Sample, Skipped, SplitPlan};
+use luthier_plan::{DataPlan, PlanError, Skipped, SplitPlan};
 use luthier_recipe::Data;
 
 use super::{balanced_note, divided};
@@ -104,7 +104,7 @@ fn leaks(splits: &[SplitRows<'_>]) -> Vec<String> {
 fn split_plan(name: &str, root: &str, table: &Table, part: &[u32], skipped: bool) -> SplitPlan {
     let row = |at: &u32| {
         let row = table.rows.get(*at as usize)?;
-        Some(Sample::new(row.line.to_string(), row.label))
+        Some((row.line.to_string(), row.label))
     };
     let skip = |row: &luthier_data::Skipped| Skipped { path: row.line.to_string(), why: row.why.to_string() };
     let skipped =

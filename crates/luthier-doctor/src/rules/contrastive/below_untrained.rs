@@ -74,7 +74,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let (words, key, value) = if in_batch {
         ("a third of the rate", reading::rate_key(plan), json!(plan.recipe.optim.lr / 3.0))
     } else {
-        ("the batch's other keys as candidates too", "contrastive.in_batch".to_owned(), json!(true))
+        ("the batch's other keys as candidates too", "contrastive.in_batch", json!(true))
     };
     finding = finding
         .because(
