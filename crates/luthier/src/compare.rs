@@ -22,6 +22,7 @@ pub fn run(
     voice: &Voice,
 ) -> Result<(), Failure> {
     let runs = paths.iter().map(|path| RunDir::open(path)).collect::<Result<Vec<_>, _>>().or_call()?;
+    make_room(out.map(AsRef::as_ref))?;
     let comparison = luthier_track::compare(&runs).or_call()?;
     let pictures = match out {
         None => Vec::new(),
@@ -44,6 +45,23 @@ pub fn run(
         None => {}
     }
     Ok(())
+}
+
+/// Makes the folder that the picture is to lie in. To be asked before anything is trained: a picture that cannot be written
+/// should not be what hours of training end with.
+///
+/// # Errors
+/// The folder cannot be made (exit code 2).
+pub fn make_room(out: Option<&Path>) -> Result<(), Failure> {
+    let Some(folder) = out.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::misuse(
+            format!("cannot make the folder `{}` for the picture: {error}", folder.display()),
+            "give another place with `--out`",
+        )
+    })
 }
 
 /// `curves.png` means `curves`, of which there will be all three kinds; a dot elsewhere in the name stays.
