@@ -143,6 +143,9 @@ fn a_recipe_is_trained_with_and_without_a_change_into_one_picture() {
     assert_eq!(fs::read_dir(at.join("runs")).unwrap().count(), 2);
     // what the two differ in, and nothing else
     assert!(told.contains("optim.lr") && told.contains("seed") && !told.contains("batch_size"), "{told}");
+    // the runs are named after the clock; the legend says which is which
+    let picture = fs::read_to_string(at.join("new/curves.svg")).unwrap();
+    assert!(picture.contains("seed 3") && picture.contains("seed 42") && !picture.contains(">kind-"));
     for ending in ["png", "svg", "pdf"] {
         assert!(fs::metadata(at.join(format!("new/curves.{ending}"))).unwrap().len() > 1000, "{ending}");
     }
