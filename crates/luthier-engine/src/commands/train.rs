@@ -87,8 +87,7 @@ pub fn begin(
         Some(path) => RunDir::create_at(path).or_call()?,
         None => RunDir::create(Path::new("runs"), &loaded.recipe.name).or_call()?,
     };
-    run.write_recipe(&loaded.text).or_call()?;
-    run.write_plan(&prepared.plan).or_call()?;
+    let run = run.begin(&loaded.text, &prepared.plan).or_call()?;
     for note in &prepared.plan.notes {
         voice.warn(note);
     }
@@ -165,11 +164,12 @@ fn go(
         let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.listeners.get(name));
         kept.cloned().unwrap_or(serde_json::Value::Null)
     };
+    let best = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.best).map(|best| best.metric);
     let groups: Vec<&str> = plan.groups.iter().map(|group| group.name.as_str()).collect();
     let metrics = MetricsStream::resume(&run, &state("metrics")).or_subject()?;
     let board = TensorBoard::resume(&run, &groups, &state("tensorboard")).or_subject()?;
     let mut listeners: Vec<Box<dyn Listener>> =
-        vec![Box::new(metrics), Box::new(board), progress::listener(&plan, voice)];
+        vec![Box::new(metrics), Box::new(board), progress::listener(&plan, best, voice)];
     let session = Session::new(job, &run.checkpoints(), &mut listeners, stop).or_subject()?;
     let session = match &checkpoint {
         Some(checkpoint) => session.resume(checkpoint).or_subject()?,

@@ -31,7 +31,7 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "valid": 0.2 }))]
     pub split: Option<Split>,
-    /// Even out the classes
+    /// Even out the classes; `loss.class_weights` weighs the loss instead
     #[serde(default)]
     pub balance: Balance,
     /// Further labels of the pictures, for `model.heads`: a CSV file with a column `file`, paths from the CSV's own

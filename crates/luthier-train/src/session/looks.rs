@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use luthier_plan::{EvalEnd, Event, Plan};
-use luthier_recipe::Metric;
 
 use super::Session;
 use crate::TrainError;
@@ -104,14 +103,8 @@ impl Session<'_> {
     }
 }
 
-/// The number that says which weights are best, and whether more is better. A figure that a split does not have beats no
-/// other.
+/// The number that says which weights are best, and whether more is better.
 fn metric_of(plan: &Plan, end: &EvalEnd) -> (f64, bool) {
     let metric = plan.recipe.eval.metric;
-    let value = match metric {
-        Metric::Loss => end.loss,
-        Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
-        Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
-    };
-    (value, metric.higher_is_better())
+    (end.judged_by(metric), metric.higher_is_better())
 }

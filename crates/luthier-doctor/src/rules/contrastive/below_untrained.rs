@@ -89,7 +89,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 mod tests {
     use super::RULE;
     use crate::rules::sample::*;
-    use crate::testing::*;
+    use crate::testing::{CONTRAST, Subject, World};
 
     fn with(knn: &[f64], sets: &[&str]) -> Vec<crate::Finding> {
         let made = flat(100).neighbours(knn);
