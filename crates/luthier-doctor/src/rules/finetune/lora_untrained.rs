@@ -31,7 +31,7 @@
 //! ## Source
 //! alpaca-lora's issue 352, in which nothing was trainable and the loss stayed where it was.
 
-use luthier_plan::{Plan, TensorPlan, streams};
+use luthier_plan::{Plan, TensorPlan, of_lora, streams};
 use luthier_recipe::Interleave;
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub static RULE: Rule = Rule {
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan.filter(|plan| plan.model.lora.is_some()) else { return Vec::new() };
-    let matrices = || moved(plan).into_iter().filter(|(tensor, _)| tensor.name.contains(".lora_"));
+    let matrices = || moved(plan).into_iter().filter(|(tensor, _)| of_lora(&tensor.name));
     let still: Vec<&str> =
         matrices().filter(|(_, moved)| !moved).map(|(tensor, _)| tensor.name.as_str()).collect();
     let Some(name) = still.first() else { return Vec::new() };
