@@ -124,8 +124,12 @@ fn a_stream_without_data_is_told_and_a_table_for_all_is_taken() {
     let transform = "[{ op = \"Resize\", size = [32, 32] }]";
     let all = format!("[data]\ntrain = \"scenes\"\ntransform = {{ train = {transform}, eval = {transform} }}\n[optim]");
     fs::write(at.join("recipe.toml"), rest.replace("[optim]", &all)).unwrap();
+    // both move all, each by an optimizer of its own or by the one
     let page = fine(at, &["check", "recipe.toml"]);
-    assert!(page.contains("replay"), "{page}");
+    assert!(page.contains("moved by new and replay (an optimizer each): "), "{page}");
+    let page = fine(at, &["check", "recipe.toml", "--set", "train.interleave=sum"]);
+    assert!(page.contains("moved by new (with all streams' gradients): "), "{page}");
+    assert!(!page.contains("an optimizer each"), "{page}");
 }
 
 #[test]

@@ -25,21 +25,24 @@ pub fn all(plan: &Plan) -> impl Iterator<Item = &Plan> {
     std::iter::once(plan).chain(&plan.streams)
 }
 
+/// Whether a run makes one update of the gradients of all its streams, with the first one's optimizer.
+pub fn summed(plan: &Plan) -> bool {
+    plan.recipe.train.interleave == Interleave::Sum && !plan.streams.is_empty()
+}
+
 /// The names of the streams whose optimizers move each tensor, in the plan's order.
 pub fn movers(plan: &Plan) -> Vec<(&TensorPlan, Vec<&str>)> {
+    let optimizers = if summed(plan) { 1 } else { usize::MAX };
     let of = |at: usize| {
         let moves =
             |stream: &&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.group.is_some());
-        all(plan).filter(moves).map(|stream| stream.stream.as_str()).collect()
+        all(plan).take(optimizers).filter(moves).map(|stream| stream.stream.as_str()).collect()
     };
     plan.model.tensors.iter().enumerate().map(|(at, tensor)| (tensor, of(at))).collect()
 }
 
 /// Tensors that more than one optimizer moves, with the names of their streams.
 pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
-    if plan.recipe.train.interleave == Interleave::Sum {
-        return Vec::new();
-    }
     let several = movers(plan).into_iter().filter(|(_, movers)| movers.len() > 1);
     several.map(|(tensor, movers)| (tensor.name.as_str(), movers)).collect()
 }

@@ -32,7 +32,6 @@
 //! alpaca-lora's issue 352, in which nothing was trainable and the loss stayed where it was.
 
 use luthier_plan::{Plan, TensorPlan, of_lora, streams};
-use luthier_recipe::Interleave;
 use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
@@ -79,10 +78,6 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 
 /// Every tensor, and whether an optimizer moves it.
 pub(crate) fn moved(plan: &Plan) -> Vec<(&TensorPlan, bool)> {
-    // the sum of all streams' gradients is stepped by the first one's optimizer alone
-    if plan.recipe.train.interleave == Interleave::Sum {
-        return plan.model.tensors.iter().map(|tensor| (tensor, tensor.group.is_some())).collect();
-    }
     streams::movers(plan).into_iter().map(|(tensor, movers)| (tensor, !movers.is_empty())).collect()
 }
 
