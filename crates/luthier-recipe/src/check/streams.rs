@@ -48,8 +48,12 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
         }
         let summed = recipe.train.interleave == Interleave::Sum && index > 0;
         if summed {
-            for (name, given) in [("optim", stream.optim.is_some()), ("schedule", stream.schedule.is_some())]
-            {
+            for (name, given) in [
+                ("optim", stream.optim.is_some()),
+                ("schedule", stream.schedule.is_some()),
+                ("train", !stream.train.is_empty()),
+                ("clip_grad_norm", stream.clip_grad_norm.is_some()),
+            ] {
                 if given {
                     let message =
                         format!("stream `{}` has `{name}`, and nothing to step with it", stream.name);
