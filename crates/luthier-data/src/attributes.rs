@@ -227,7 +227,8 @@ impl Attributes {
             };
             return Err(AttributesError::NoColumn { path: path(), column: column.into(), help });
         };
-        let mut rows: Vec<_> = self.rows.values().map(|(line, cells)| (*line, cells[index].as_str())).collect();
+        let mut rows: Vec<_> =
+            self.rows.values().map(|(line, cells)| (*line, cells[index].as_str())).collect();
         rows.sort_unstable();
         if let Some((line, _)) = rows.iter().find(|(_, value)| value.is_empty()) {
             return Err(AttributesError::Empty { path: path(), line: *line, column: column.into() });
@@ -237,7 +238,8 @@ impl Attributes {
             let (column, value) = (column.into(), (*value).into());
             return Err(AttributesError::Constant { path: path(), column, value });
         }
-        let described = self.names.get(column).filter(|names| classes.is_none_or(|count| count == names.len()));
+        let described =
+            self.names.get(column).filter(|names| classes.is_none_or(|count| count == names.len()));
         let number = |value: &&str| value.parse::<u32>().is_ok();
         let no_class = |fits: &dyn Fn(&&str) -> bool, help: String| {
             let (line, value) = rows.iter().find(|(_, value)| !fits(value)).copied().unwrap_or_default();
@@ -246,9 +248,15 @@ impl Attributes {
         let words = !values.iter().all(number);
         let names = if words {
             match described {
-                Some(names) if values.iter().all(|value| names.iter().any(|name| name == value)) => names.clone(),
+                Some(names) if values.iter().all(|value| names.iter().any(|name| name == value)) => {
+                    names.clone()
+                }
                 Some(names) => {
-                    let help = format!("`{NAMES}` describes {} classes, from 0 to {}", names.len(), names.len().saturating_sub(1));
+                    let help = format!(
+                        "`{NAMES}` describes {} classes, from 0 to {}",
+                        names.len(),
+                        names.len().saturating_sub(1)
+                    );
                     return Err(no_class(&number, help));
                 }
                 // -1 for an unknown one, 2.5, nan: as words they would be classes of their own
@@ -264,7 +272,8 @@ impl Attributes {
                 (Some(count), None) => (0..count).map(|class| class.to_string()).collect(),
                 (None, None) if highest >= rows.len().max(MOST) => {
                     let help = format!("class numbers count from 0, and the table has {} rows", rows.len());
-                    let few = |value: &&str| value.parse::<usize>().is_ok_and(|class| class < rows.len().max(MOST));
+                    let few =
+                        |value: &&str| value.parse::<usize>().is_ok_and(|class| class < rows.len().max(MOST));
                     return Err(no_class(&few, help));
                 }
                 (None, None) => (0..=highest).map(|class| class.to_string()).collect(),

@@ -122,7 +122,9 @@ fn a_stream_without_data_is_told_and_a_table_for_all_is_taken() {
     assert!(told.contains("hint: add `data` to it, or a table `[data]` for all streams"), "{told}");
     assert!(!at.join("run").exists());
     let transform = "[{ op = \"Resize\", size = [32, 32] }]";
-    let all = format!("[data]\ntrain = \"scenes\"\ntransform = {{ train = {transform}, eval = {transform} }}\n[optim]");
+    let all = format!(
+        "[data]\ntrain = \"scenes\"\ntransform = {{ train = {transform}, eval = {transform} }}\n[optim]"
+    );
     fs::write(at.join("recipe.toml"), rest.replace("[optim]", &all)).unwrap();
     // both move all, each by an optimizer of its own or by the one
     let page = fine(at, &["check", "recipe.toml"]);

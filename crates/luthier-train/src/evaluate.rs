@@ -83,10 +83,7 @@ impl Job {
     }
 
     /// What `look` sees with the averaged weights where the run keeps an average, with the weights themselves elsewhere.
-    fn averaged<T>(
-        &mut self,
-        look: impl FnOnce(&Self) -> Result<T, TrainError>,
-    ) -> Result<T, TrainError> {
+    fn averaged<T>(&mut self, look: impl FnOnce(&Self) -> Result<T, TrainError>) -> Result<T, TrainError> {
         self.swap_average()?;
         let result = look(self);
         self.swap_average()?;

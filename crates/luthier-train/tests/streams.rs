@@ -285,7 +285,8 @@ fn the_average_is_one_of_all_that_any_stream_moves() {
         prepare(&recipe, data(), "cpu").unwrap().model.state()
     };
     let run = Run::go(&recipe, None, None);
-    let of = |update: u64| checkpoint::load(&run.folder.path().join(checkpoint::folder_name(update))).unwrap();
+    let of =
+        |update: u64| checkpoint::load(&run.folder.path().join(checkpoint::folder_name(update))).unwrap();
     let last = run.last();
     assert_eq!(last.state.update, 6);
     let all: Vec<Weights> = (1..=6).map(|update| of(update).raw()).collect();

@@ -65,7 +65,8 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
         inside(recipe, index, tell);
     }
     if !recipe.stages.is_empty() {
-        let help = "leave one of them out; each stream's `train` says what its optimizer moves, for the whole run";
+        let help =
+            "leave one of them out; each stream's `train` says what its optimizer moves, for the whole run";
         tell(&["stages", "streams"], "a list of stages does not go with streams".to_string(), help);
     }
     if recipe.train.grad_accum > 1 && recipe.train.epoch_ends == EpochEnds::Longest {

@@ -103,7 +103,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     all.extend(metrics.streams.iter().map(|own| stream(&own.name, &own.evals, &own.epochs)));
     let mut found = Vec::new();
     for at in 0..all.len() {
-        let Some([own, others]) = fallen(&all, at).or_else(|| pushed(&all, at, facts.plan?)) else { continue };
+        let Some([own, others]) = fallen(&all, at).or_else(|| pushed(&all, at, facts.plan?)) else {
+            continue;
+        };
         let finding = rule
             .finding()
             .at("streams")

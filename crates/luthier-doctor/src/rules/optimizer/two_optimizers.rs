@@ -150,7 +150,8 @@ mod tests {
     fn the_cure_leaves_nothing_that_nobody_steps_with_and_moves_all_that_was_moved() {
         let mut plan = Subject::new(PICTURES, &[], &World::default()).plan;
         let optim = json!({ "type": "Adam", "lr": 0.01 });
-        let second = json!({ "name": "b", "optim": optim, "train": ["fc.*"], "clip_grad_norm": 1.0, "steps": 2 });
+        let second =
+            json!({ "name": "b", "optim": optim, "train": ["fc.*"], "clip_grad_norm": 1.0, "steps": 2 });
         let mut cure = |first: Json| {
             plan.recipe.streams = serde_json::from_value(json!([first, second])).unwrap();
             json!(summed(&plan))

@@ -232,7 +232,13 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
         // processes that share the samples, and an evaluation that goes round the wrapper
         &[(HEAD, WRAPPED), DEALT, TOLD, ("right += (model(x)", "right += (model.module(x)")],
         // what was added is taken out again, or nothing is added
-        &[(HEAD, WRAPPED), DEALT, TOLD, PADDED, ("right += (model(x)", "right += gather_for_metrics(model(x)")],
+        &[
+            (HEAD, WRAPPED),
+            DEALT,
+            TOLD,
+            PADDED,
+            ("right += (model(x)", "right += gather_for_metrics(model(x)"),
+        ],
         &[(HEAD, WRAPPED), DEALT, TOLD, PADDED, ("shuffle=False)", "shuffle=False, drop_last=True)")],
         // a process's own share
         &[(HEAD, WRAPPED), ("ImageFolder(\"train\")", "Shards(\"train\", rank=rank)")],
