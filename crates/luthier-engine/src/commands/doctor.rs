@@ -161,8 +161,13 @@ fn without_weights(loaded: &Loaded, device: &str) -> Option<Plan> {
     let mut recipe = loaded.recipe.clone();
     recipe.model.weights = Some("none".into());
     let mut plan = luthier_train::prepare(&recipe, &loaded.base, device).ok()?.plan;
-    plan.recipe = loaded.recipe.clone();
-    plan.model.weights = loaded.recipe.model.weights().into();
+    let mut others = std::mem::take(&mut plan.streams);
+    for own in std::iter::once(&mut plan).chain(&mut others) {
+        // each stream's recipe is what it was resolved to, but for the weights
+        own.recipe.model.weights.clone_from(&loaded.recipe.model.weights);
+        own.model.weights = loaded.recipe.model.weights().into();
+    }
+    plan.streams = others;
     Some(plan)
 }
 
