@@ -135,6 +135,32 @@ fn a_stream_without_data_is_told_and_a_table_for_all_is_taken() {
 }
 
 #[test]
+fn a_run_of_streams_goes_on_by_its_recipe_and_not_by_another() {
+    let folder = workspace();
+    let at = folder.path();
+    common::copy(at, "photos");
+    // the first has a rate curve and a batch size of its own, the second the run's
+    let own = "name = \"new\"\nbatch_size = 5\nclip_grad_norm = 1.0\nloss_weights = { yaw = 1.0, classifier = 1.0 }\n\
+               schedule = { type = \"StepLR\", step_size = 1, gamma = 0.5 }\n";
+    let recipe = STREAMS.replace("table.csv", "attributes.csv").replace("name = \"new\"\n", own);
+    fs::write(at.join("recipe.toml"), recipe).unwrap();
+    fine(at, &["train", "recipe.toml", "--out", "run", "-q", "--threads", "1"]);
+    fine(at, &["train", "recipe.toml", "--resume", "run", "-q", "--threads", "1"]);
+    for (set, sentence) in [
+        ("streams[0].batch_size=4", "`train.batch_size` was 5 and is 4"),
+        ("train.batch_size=4", "`train.batch_size` was 6 and is 4"),
+        ("schedule.type=CosineAnnealingLR", "`schedule.type` was"),
+    ] {
+        let other = run(at, &["train", "recipe.toml", "--resume", "run", "-q", "--set", set]);
+        let told = stderr(&other);
+        assert!(other.status.code() == Some(2) && told.contains(sentence), "{set}: {told}");
+    }
+    // and the doctor plans it again as it was: six samples of the second stream's, at one rate
+    let verdict = fine(at, &["doctor", "run", "--static", "--json"]);
+    assert!(serde_json::from_str::<Value>(&verdict).is_ok(), "{verdict}");
+}
+
+#[test]
 fn two_streams_that_move_the_same_batch_norm_are_told() {
     let folder = workspace();
     let at = folder.path();
