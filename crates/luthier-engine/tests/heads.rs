@@ -155,9 +155,9 @@ fn a_run_of_streams_goes_on_by_its_recipe_and_not_by_another() {
         let told = stderr(&other);
         assert!(other.status.code() == Some(2) && told.contains(sentence), "{set}: {told}");
     }
-    // and the doctor plans it again as it was: six samples of the second stream's, at one rate
-    let verdict = fine(at, &["doctor", "run", "--static", "--json"]);
-    assert!(serde_json::from_str::<Value>(&verdict).is_ok(), "{verdict}");
+    // the doctor, too, reads the recipe out of the plan
+    let verdict = run(at, &["doctor", "run", "--json", "--budget", "5s", "--threads", "1"]);
+    assert!(serde_json::from_slice::<Value>(&verdict.stdout).is_ok(), "{}", stderr(&verdict));
 }
 
 #[test]
