@@ -50,7 +50,7 @@ fn a_description_names_the_classes() {
     assert_eq!(table.attribute("hue", None).unwrap().classes, ["red", "lime", "teal", "blue", "pink"]);
     assert_eq!(table.attribute("hue", Some(4)).unwrap().classes, ["0", "1", "2", "3"]);
     // cells may be the names, and nothing else may
-    let cells = |two: [&str; 2]| {
+    let cells = |two: [&str; 2]| -> Result<Vec<u32>, String> {
         let table = format!("file,hue\na.png,{}\nb.png,{}\n", two[0], two[1]);
         fs::write(folder.path().join("attributes.csv"), table).unwrap();
         let table = attributes(&folder.path().join("attributes.csv")).unwrap();
