@@ -1,9 +1,9 @@
 //! Everything that will happen.
 
-use luthier_recipe::{LoraBias, Recipe};
+use luthier_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
-use crate::{ContrastPlan, Samples, TablePlan, WeightingPlan};
+use crate::{ContrastPlan, LoraPlan, Samples, TablePlan, WeightingPlan};
 
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
@@ -168,40 +168,6 @@ pub struct ModelPlan {
     pub parts: Vec<String>,
     /// Every parameter and buffer, in the model's order
     pub tensors: Vec<TensorPlan>,
-}
-
-/// Low-rank adaptation as it was resolved, with the names of PEFT's `LoraConfig`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LoraPlan {
-    /// Rank
-    pub r: u64,
-    /// Numerator of the scale
-    pub alpha: f64,
-    /// Dropout before A
-    pub dropout: f64,
-    /// Which biases are trained
-    pub bias: LoraBias,
-    /// The scale is alpha / √r
-    pub use_rslora: bool,
-    /// Lengths and directions of rows are trained apart
-    pub use_dora: bool,
-    /// `target_modules` as asked: names, patterns, or the one word `all-linear`
-    pub asked: Vec<String>,
-    /// Linear layers that have an A and a B, in the model's order
-    pub modules: Vec<String>,
-    /// Layers that are trained whole
-    pub modules_to_save: Vec<String>,
-    /// Folder of the adapter that it went on from
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<String>,
-}
-
-impl LoraPlan {
-    /// What B A x is multiplied by.
-    pub fn scale(&self) -> f64 {
-        let rank = self.r as f64;
-        self.alpha / if self.use_rslora { rank.sqrt() } else { rank }
-    }
 }
 
 /// What loading a weight file matched.

@@ -8,7 +8,7 @@ use luthier::launch;
 use luthier::progress;
 use luthier::voice::{Blame, Failure, Sentence, Voice};
 use luthier_doctor::{Facts, RunFacts, Severity, Status, Verdict, judge};
-use luthier_plan::{Listener, Outcome, Plan, RunEnd, World};
+use luthier_plan::{Listener, Outcome, Plan, RunEnd, World, streams};
 use luthier_recipe::Recipe;
 use luthier_track::{MetricsStream, RunDir, TensorBoard};
 use luthier_train::{Checkpoint, Job, Ranks, Runner, Session, TrainError, checkpoint};
@@ -114,8 +114,8 @@ fn resume(
     if let Some(device) = device.filter(|_| world.is_some()) {
         plan.device = device.to_owned();
     }
-    if let Some(recipe) = recipe.filter(|recipe| **recipe != plan.recipe) {
-        return Err(changed(&plan.recipe, recipe, path));
+    if let Some((then, now)) = recipe.and_then(|recipe| streams::changed(&plan, recipe)) {
+        return Err(changed(&then, &now, path));
     }
     let checkpoint = match checkpoint::newest(&run.checkpoints()) {
         Ok((checkpoint, passed)) => {

@@ -60,12 +60,8 @@ impl Session<'_> {
     fn others_on(&mut self, split: &str) -> Result<(), TrainError> {
         let at = self.at();
         for index in 0..self.job.others.len() {
-            let Some(job) =
-                self.job.others.get(index).filter(|job| job.runner.plan.data.split(split).is_some())
-            else {
-                continue;
-            };
-            let result = job.runner.evaluate(split)?;
+            let Some(result) = self.job.evaluate_other(index, split)? else { continue };
+            let Some(job) = self.job.others.get(index) else { continue };
             let (plan, end) = (Arc::clone(&job.runner.plan), EvalEnd { at, ..result.summary });
             if let Some(state) = self.state.streams.get_mut(index).filter(|_| split == "valid") {
                 let (metric, higher) = metric_of(&plan, &end);
