@@ -68,7 +68,7 @@ def check_tools():
     if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
         stop("no C++ compiler found", "`apt-get install g++` (or your system's equivalent), then run this again")
     if not shutil.which("cargo"):
-        stop("no Rust toolchain found", "install Rust 1.88 or newer (`cargo` must be on the PATH), then run this again")
+        stop("no Rust toolchain found", "install Rust 1.89 or newer (`cargo` must be on the PATH), then run this again")
 
 
 def check_version(folder, version, origin):
@@ -209,7 +209,10 @@ def install():
 
 def main():
     check_tools()
-    folder = from_environment() or install()
+    try:
+        folder = from_environment() or install()
+    except OSError as error:
+        stop(f"libtorch could not be kept in {cache_dir()}: {error}", "free some space, or set `XDG_CACHE_HOME`")
     if not (LINK.is_symlink() and Path(os.readlink(LINK)) == folder):
         temporary = ROOT / f".libtorch.{os.getpid()}"
         temporary.symlink_to(folder)

@@ -78,7 +78,20 @@ impl FeatureWriter {
     ///
     /// # Errors
     /// No space.
-    pub fn finish(mut self) -> Result<Features, ContrastError> {
+    pub fn finish(self) -> Result<Features, ContrastError> {
+        self.whole(true)
+    }
+
+    /// As [`FeatureWriter::finish`], of a file that is of no use once the program has ended: it is not waited for until the
+    /// disk has it.
+    ///
+    /// # Errors
+    /// No space.
+    pub fn finish_unsynced(self) -> Result<Features, ContrastError> {
+        self.whole(false)
+    }
+
+    fn whole(mut self, synced: bool) -> Result<Features, ContrastError> {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -91,7 +104,9 @@ impl FeatureWriter {
                 let mut file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
                 file.seek(SeekFrom::Start(0))?;
                 file.write_all(&header)?;
-                file.sync_all()?;
+                if synced {
+                    file.sync_all()?;
+                }
             }
             fs::rename(&self.temporary, &self.path)
         };

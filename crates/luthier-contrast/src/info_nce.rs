@@ -16,21 +16,43 @@ pub struct Contrast {
     pub labels: Tensor,
 }
 
+/// What each query's own key is told from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Negatives {
+    /// The keys of earlier batches (MoCo)
+    Queue,
+    /// Those, and the batch's other keys (as SimCLR's and MoCo v3's): with the queue alone a key can be told by its age
+    QueueAndBatch,
+}
+
 /// InfoNCE of queries and their keys `[N, d]` against the keys of earlier batches `[K, d]`, all on the unit sphere.
-/// Candidate 0 of each query is its own key. Keys and queue get no gradient.
+/// Candidate 0 of each query is its own key; behind the queue's come, where they are asked for, the batch's, of which the
+/// own one is out of the question the second time. Keys and queue get no gradient.
 ///
 /// # Errors
 /// Shapes that do not go together, one query alone without a queue's worth of negatives, a temperature that is not above 0.
-pub fn info_nce(queries: &Tensor, keys: &Tensor, queue: &Tensor, at: f64) -> Result<Contrast, ContrastError> {
+pub fn info_nce(
+    queries: &Tensor,
+    keys: &Tensor,
+    queue: &Tensor,
+    negatives: Negatives,
+    at: f64,
+) -> Result<Contrast, ContrastError> {
     temperature(at)?;
     let (rows, width) = matrix(queries, "queries")?;
     shaped(keys, "keys", Some(rows), width)?;
     shaped(queue, "the queue's keys", None, width)?;
     at_least_two(rows)?;
-    let own = (queries * keys.f_detach()?).f_sum_dim_intlist(1, true, None::<Kind>)?;
+    let keys = keys.f_detach()?;
+    let own = (queries * &keys).f_sum_dim_intlist(1, true, None::<Kind>)?;
     let others = queries.f_matmul(&queue.f_detach()?.f_to_kind(queries.kind())?.f_tr()?)?;
     // under autocast the products are half precision: the division and the sum of exponentials are not
-    let parts = [own.f_to_kind(Kind::Float)?, others.f_to_kind(Kind::Float)?];
+    let mut parts = vec![own.f_to_kind(Kind::Float)?, others.f_to_kind(Kind::Float)?];
+    if negatives == Negatives::QueueAndBatch {
+        let beside = queries.f_matmul(&keys.f_to_kind(queries.kind())?.f_tr()?)?.f_to_kind(Kind::Float)?;
+        let own = Tensor::f_eye(rows, (Kind::Bool, queries.device()))?;
+        parts.push(beside.f_masked_fill(&own, f64::NEG_INFINITY)?);
+    }
     let logits = Tensor::f_cat(&parts, 1)?.f_div_scalar(at)?;
     let labels = Tensor::f_zeros([rows], (Kind::Int64, queries.device()))?;
     let loss = logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)?;

@@ -6,8 +6,8 @@ use tch::Tensor;
 use crate::ContrastError;
 use crate::error::refused;
 
-/// keys ← momentum · keys + (1 − momentum) · queries, tensor by tensor, in place. Buffers such as BatchNorm's statistics
-/// are not parameters: each encoder has its own.
+/// keys ← momentum · keys + (1 − momentum) · queries, tensor by tensor, in place. Whoever wants BatchNorm's running
+/// statistics to follow (EMAN) gives them too.
 ///
 /// # Errors
 /// Lists of different lengths or shapes, a momentum outside of 0 … 1.

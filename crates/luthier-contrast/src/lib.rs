@@ -32,7 +32,7 @@ pub use concentration::{Concentration, concentrations};
 pub use error::ContrastError;
 pub use features::{FeatureWriter, Features};
 pub use geometry::{alignment, normalize, spread, uniformity};
-pub use info_nce::{Contrast, info_nce, top_k};
+pub use info_nce::{Contrast, Negatives, info_nce, top_k};
 pub use key_encoder::follow;
 pub use kmeans::{Clusters, KMeans, Rows, kmeans, plus_plus};
 pub use knn::{Knn, knn_accuracy, knn_classes};

@@ -11,20 +11,27 @@ use tch::{Device, Kind, Tensor};
 #[test]
 fn neither_collapse_nor_nan_counts_as_accuracy() {
     let one = Tensor::ones([4, 3], (Kind::Float, Device::Cpu)) / 3f64.sqrt();
-    let contrast = info_nce(&one, &one, &one, 0.1).unwrap();
+    let contrast = info_nce(&one, &one, &one, Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&contrast.logits, &contrast.labels, 1).unwrap(), 0.0, "all embeddings are one point");
-    let nothing = info_nce(&(&one * f64::NAN), &one, &one, 0.1).unwrap();
+    let nothing = info_nce(&(&one * f64::NAN), &one, &one, Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&nothing.logits, &nothing.labels, 5).unwrap(), 0.0, "NaN beats nothing");
     let views = directions(4, 16);
-    let same = info_nce(&views, &views, &directions(40, 16).narrow(0, 20, 20), 0.1).unwrap();
+    let same =
+        info_nce(&views, &views, &directions(40, 16).narrow(0, 20, 20), Negatives::Queue, 0.1).unwrap();
     assert_eq!(top_k(&same.logits, &same.labels, 1).unwrap(), 1.0, "identical views are found");
 }
 
 #[test]
 fn small_temperatures_do_not_overflow_in_half_precision() {
     let queries = directions(4, 16).to_kind(Kind::Half).set_requires_grad(true);
-    let contrast =
-        info_nce(&queries, &directions(4, 16).to_kind(Kind::Half), &directions(8, 16), 0.01).unwrap();
+    let contrast = info_nce(
+        &queries,
+        &directions(4, 16).to_kind(Kind::Half),
+        &directions(8, 16),
+        Negatives::Queue,
+        0.01,
+    )
+    .unwrap();
     contrast.loss.backward();
     assert!(value(&contrast.loss).is_finite());
     assert_eq!(queries.grad().isfinite().all().int64_value(&[]), 1);
@@ -34,7 +41,7 @@ fn small_temperatures_do_not_overflow_in_half_precision() {
 fn keys_queue_and_prototypes_get_no_gradient() {
     let leaf = || directions(4, 8).set_requires_grad(true);
     let (queries, keys, queue) = (leaf(), leaf(), leaf());
-    info_nce(&queries, &keys, &queue, 0.2).unwrap().loss.backward();
+    info_nce(&queries, &keys, &queue, Negatives::Queue, 0.2).unwrap().loss.backward();
     assert!(queries.grad().defined() && !keys.grad().defined() && !queue.grad().defined());
 }
 
@@ -148,4 +155,35 @@ fn a_probe_separates_what_a_line_separates() {
     let constant = Tensor::cat(&[&features, &Tensor::ones([400, 1], (Kind::Float, Device::Cpu))], 1);
     let probe = linear_probe(&constant, &labels, 2, LinearProbe::default()).unwrap();
     assert!(probe.accuracy(&constant, &labels).unwrap() > 0.98, "a constant column does no harm");
+}
+
+#[test]
+fn neighbours_in_a_bank_of_several_blocks_are_those_of_the_whole() {
+    // 4096 rows of 512 numbers are a block, and so are 1024 queries
+    let (bank, queries) = (directions(9000, 512), directions(1100, 512));
+    let labels = Tensor::arange(9000, (Kind::Int64, Device::Cpu)).remainder(7);
+    let knn = Knn { k: 50, ..Knn::default() };
+    let own = knn_classes(&queries, &bank, &labels, 7, knn).unwrap();
+    let (best, which) = queries.matmul(&bank.tr()).topk(50, 1, true, true);
+    let votes = (best / knn.temperature).exp();
+    let sums = Tensor::zeros([1100, 7], (Kind::Float, Device::Cpu)).scatter_add(
+        1,
+        &labels.index_select(0, &which.flatten(0, -1)).view_as(&which),
+        &votes,
+    );
+    let same = own.eq_tensor(&sums.argmax(1, false)).sum(Kind::Int64).int64_value(&[]);
+    // sums of almost equal votes may fall to either side
+    assert!(same >= 1098, "{same} of 1100");
+    // more neighbours than a block has rows
+    let all = Knn { k: 8000, ..knn };
+    let few = queries.narrow(0, 0, 3);
+    let own = knn_classes(&few, &bank, &labels, 7, all).unwrap();
+    let (best, which) = few.matmul(&bank.tr()).topk(8000, 1, true, true);
+    let classes = labels.index_select(0, &which.flatten(0, -1)).view_as(&which);
+    let sums = Tensor::zeros([3, 7], (Kind::Float, Device::Cpu)).scatter_add(
+        1,
+        &classes,
+        &(best / all.temperature).exp(),
+    );
+    assert_eq!(Vec::<i64>::try_from(&own).unwrap(), Vec::<i64>::try_from(&sums.argmax(1, false)).unwrap());
 }

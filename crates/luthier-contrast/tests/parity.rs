@@ -12,7 +12,8 @@ use tch::{Device, Tensor};
 fn info_nce_and_its_accuracies() {
     let all = reference();
     let queries = tensor(&all["q"]).set_requires_grad(true);
-    let contrast = info_nce(&queries, &tensor(&all["k"]), &tensor(&all["queue"]), 0.2).unwrap();
+    let contrast =
+        info_nce(&queries, &tensor(&all["k"]), &tensor(&all["queue"]), Negatives::Queue, 0.2).unwrap();
     contrast.loss.backward();
     let theirs = &all["info_nce"];
     close(value(&contrast.loss), &theirs["loss"], "loss");

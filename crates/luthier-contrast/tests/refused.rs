@@ -22,16 +22,16 @@ fn refuses<T>(result: Result<T, ContrastError>, part: &str) {
 fn objectives() {
     let (q, labels) = (directions(4, 8), Tensor::from_slice(&[0i64, 0, 1, 1]));
     for at in [0.0, -1.0, f64::NAN] {
-        refuses(info_nce(&q, &q, &q, at), "temperature");
+        refuses(info_nce(&q, &q, &q, Negatives::Queue, at), "temperature");
         refuses(sup_con(&q, &labels, at), "temperature");
     }
     let one = directions(1, 8);
-    refuses(info_nce(&one, &one, &q, 0.1), "a batch of 1 ");
+    refuses(info_nce(&one, &one, &q, Negatives::Queue, 0.1), "a batch of 1 ");
     refuses(sup_con(&one, &labels.narrow(0, 0, 1), 0.1), "a batch of 1 ");
     refuses(batch_hard_triplet(&one, &labels.narrow(0, 0, 1), Margin::Soft), "a batch of 1 ");
-    refuses(info_nce(&q, &directions(3, 8), &q, 0.1), "keys are 3 rows of 8");
-    refuses(info_nce(&q, &q, &directions(3, 9), 0.1), "queue's keys are 3 rows of 9");
-    refuses(info_nce(&q.view([-1]), &q, &q, 0.1), "of shape [32]");
+    refuses(info_nce(&q, &directions(3, 8), &q, Negatives::Queue, 0.1), "keys are 3 rows of 8");
+    refuses(info_nce(&q, &q, &directions(3, 9), Negatives::Queue, 0.1), "queue's keys are 3 rows of 9");
+    refuses(info_nce(&q.view([-1]), &q, &q, Negatives::Queue, 0.1), "of shape [32]");
     refuses(sup_con(&q, &Tensor::from_slice(&[0i64, 1, 2, 3]), 0.1), "no two samples");
     refuses(sup_con(&q, &labels.narrow(0, 0, 3), 0.1), "labels of shape [3] for 4 rows");
     refuses(batch_hard_triplet(&q, &labels.zeros_like(), Margin::Soft), "no sample of the batch has both");

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Transform::Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
     ])?;
     let count = listing.samples.len();
-    let source = Arc::new(Source { root: listing.root, samples: listing.samples, limits });
+    let source = Arc::new(Source { root: listing.root, samples: Box::new(listing.samples), limits });
     let options = LoaderOptions {
         threads: threads.parse()?,
         cache_bytes: cache_mib.parse::<usize>()? << 20,

@@ -14,6 +14,9 @@ const FILE: &str = "file";
 /// Beside `attributes.csv` of rendered scenes: what each number stands for.
 const NAMES: &str = "attributes.json";
 
+/// Class numbers below this may have gaps, however few rows there are; beyond it a number is no class but something else.
+const MOST: usize = 1000;
+
 /// A table of attributes, all of it in memory.
 #[derive(Debug, Clone)]
 pub struct Attributes {
@@ -95,6 +98,32 @@ pub enum AttributesError {
         value: String,
         /// Number of classes
         classes: usize,
+    },
+    /// A row has no value
+    #[error("`{}`, line {line}: `{column}` is empty", .path.display())]
+    #[diagnostic(help("give it a value, or take out the row and its picture"))]
+    Empty {
+        /// The table
+        path: PathBuf,
+        /// The line, from 1
+        line: u64,
+        /// The column
+        column: String,
+    },
+    /// A value is no number that a class can have
+    #[error("`{}`, line {line}: `{column}` is `{value}`, which is no class number", .path.display())]
+    #[diagnostic(help("{help}"))]
+    NoClass {
+        /// The table
+        path: PathBuf,
+        /// The line, from 1
+        line: u64,
+        /// The column
+        column: String,
+        /// The value
+        value: String,
+        /// What class numbers are
+        help: String,
     },
     /// A picture is in no row
     #[error("`{}` has no row for the picture `{picture}`", .path.display())]
@@ -185,10 +214,10 @@ impl Attributes {
     }
 
     /// A column and its classes: as many as `classes` says, or as are described beside the table, or as there are. Of
-    /// words they are in sorted order.
+    /// words they are in sorted order, or in that of the description.
     ///
     /// # Errors
-    /// There is no such column, it is the same for all, or a value is none of the classes.
+    /// There is no such column, it is the same for all, or a value is missing or none of the classes.
     pub fn attribute(&self, column: &str, classes: Option<usize>) -> Result<Attribute, AttributesError> {
         let path = || self.path.clone();
         let Some(index) = self.columns.iter().position(|name| name == column && name != FILE) else {
@@ -198,38 +227,64 @@ impl Attributes {
             };
             return Err(AttributesError::NoColumn { path: path(), column: column.into(), help });
         };
-        let values: BTreeSet<&str> = self.rows.values().map(|(_, cells)| cells[index].as_str()).collect();
+        let mut rows: Vec<_> =
+            self.rows.values().map(|(line, cells)| (*line, cells[index].as_str())).collect();
+        rows.sort_unstable();
+        if let Some((line, _)) = rows.iter().find(|(_, value)| value.is_empty()) {
+            return Err(AttributesError::Empty { path: path(), line: *line, column: column.into() });
+        }
+        let values: BTreeSet<&str> = rows.iter().map(|(_, value)| *value).collect();
         if let (1, Some(value)) = (values.len(), values.first()) {
             let (column, value) = (column.into(), (*value).into());
             return Err(AttributesError::Constant { path: path(), column, value });
         }
-        let words = values.iter().any(|value| value.parse::<u32>().is_err());
+        let described =
+            self.names.get(column).filter(|names| classes.is_none_or(|count| count == names.len()));
+        let number = |value: &&str| value.parse::<u32>().is_ok();
+        let no_class = |fits: &dyn Fn(&&str) -> bool, help: String| {
+            let (line, value) = rows.iter().find(|(_, value)| !fits(value)).copied().unwrap_or_default();
+            AttributesError::NoClass { path: path(), line, column: column.into(), value: value.into(), help }
+        };
+        let words = !values.iter().all(number);
         let names = if words {
-            values.iter().map(|value| (*value).to_owned()).collect()
+            match described {
+                Some(names) if values.iter().all(|value| names.iter().any(|name| name == value)) => {
+                    names.clone()
+                }
+                Some(names) => {
+                    let help = format!(
+                        "`{NAMES}` describes {} classes, from 0 to {}",
+                        names.len(),
+                        names.len().saturating_sub(1)
+                    );
+                    return Err(no_class(&number, help));
+                }
+                // -1 for an unknown one, 2.5, nan: as words they would be classes of their own
+                None if values.iter().all(|value| value.parse::<f64>().is_ok()) => {
+                    return Err(no_class(&number, "classes are whole numbers from 0, or words".into()));
+                }
+                None => values.iter().map(|value| (*value).to_owned()).collect(),
+            }
         } else {
             let highest = values.iter().filter_map(|value| value.parse::<usize>().ok()).max().unwrap_or(0);
-            match (classes, self.names.get(column)) {
-                (None, Some(names)) => names.clone(),
-                (Some(count), Some(names)) if count == names.len() => names.clone(),
-                (Some(count), _) => (0..count).map(|class| class.to_string()).collect(),
+            match (classes, described) {
+                (_, Some(names)) => names.clone(),
+                (Some(count), None) => (0..count).map(|class| class.to_string()).collect(),
+                (None, None) if highest >= rows.len().max(MOST) => {
+                    let help = format!("class numbers count from 0, and the table has {} rows", rows.len());
+                    let few =
+                        |value: &&str| value.parse::<usize>().is_ok_and(|class| class < rows.len().max(MOST));
+                    return Err(no_class(&few, help));
+                }
                 (None, None) => (0..=highest).map(|class| class.to_string()).collect(),
             }
         };
         let limit = classes.unwrap_or(names.len());
         let attribute = Attribute { classes: names, column: index, words };
-        let mut rows: Vec<_> = self.rows.values().collect();
-        rows.sort_by_key(|(line, _)| *line);
-        for (line, cells) in rows {
-            let label = attribute.label(&cells[index]);
-            if label.is_none_or(|label| label as usize >= limit) {
-                let (column, value) = (column.to_owned(), cells[index].clone());
-                return Err(AttributesError::Range {
-                    path: path(),
-                    line: *line,
-                    column,
-                    value,
-                    classes: limit,
-                });
+        for (line, value) in rows {
+            if attribute.label(value).is_none_or(|label| label as usize >= limit) {
+                let (column, value) = (column.to_owned(), value.to_owned());
+                return Err(AttributesError::Range { path: path(), line, column, value, classes: limit });
             }
         }
         Ok(attribute)

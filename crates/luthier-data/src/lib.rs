@@ -17,7 +17,7 @@ pub mod transforms;
 pub use attributes::{Attribute, Attributes, AttributesError, attributes};
 pub use balance::{oversample, undersample};
 pub use folder::{FolderError, FolderOptions, Listing, image_folder, image_folder_like, pictures_in};
-pub use loader::{Batch, DataError, Epoch, EpochOptions, Loader, LoaderOptions, Pixels, Source};
+pub use loader::{Batch, DataError, Epoch, EpochOptions, Listed, Loader, LoaderOptions, Pixels, Source};
 pub use order::{bucketed_order, epoch_order, per_class_order};
 pub use picture::{Limits, Picture, PictureError};
 pub use split::{Parts, Shares, SplitError, plain_parts, stratified_parts, stratified_split};

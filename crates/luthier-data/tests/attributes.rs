@@ -49,6 +49,18 @@ fn a_description_names_the_classes() {
     let table = attributes(&folder.path().join("attributes.csv")).unwrap();
     assert_eq!(table.attribute("hue", None).unwrap().classes, ["red", "lime", "teal", "blue", "pink"]);
     assert_eq!(table.attribute("hue", Some(4)).unwrap().classes, ["0", "1", "2", "3"]);
+    // cells may be the names, and nothing else may
+    let cells = |two: [&str; 2]| -> Result<Vec<u32>, String> {
+        let table = format!("file,hue\na.png,{}\nb.png,{}\n", two[0], two[1]);
+        fs::write(folder.path().join("attributes.csv"), table).unwrap();
+        let table = attributes(&folder.path().join("attributes.csv")).unwrap();
+        let hue = table.attribute("hue", None).map_err(|error| told(&error))?;
+        Ok(table.labels(&hue, folder.path(), ["a.png", "b.png"].into_iter()).unwrap())
+    };
+    assert_eq!(cells(["lime", "red"]), Ok(vec![1, 0]));
+    let refused = cells(["1", "purple"]).unwrap_err();
+    let what = "`attributes.csv`, line 3: `hue` is `purple`, which is no class number | `attributes.json` describes 5";
+    assert!(refused.starts_with(what), "{refused}");
 }
 
 #[test]
@@ -68,6 +80,27 @@ fn what_is_wrong_is_told_with_its_line() {
         refused("hue", Some(2)),
         "`attributes.csv`, line 3: `hue` is `3`, and there are 2 classes | class numbers go from 0 to 1"
     );
+    // in line 3, after two that are right
+    let cell = |value: &str, classes| {
+        let table = format!("file,hue\na.png,0\nb.png,2\nc.png,{value}\nd.png,{value}\n");
+        let folder = self::folder(&table);
+        let table = attributes(&folder.path().join("attributes.csv")).unwrap();
+        told(&table.attribute("hue", classes).unwrap_err())
+    };
+    for value in ["-1", "2.5", "nan"] {
+        assert_eq!(
+            cell(value, None),
+            format!(
+                "`attributes.csv`, line 4: `hue` is `{value}`, which is no class number | classes are whole numbers from 0, \
+                 or words"
+            )
+        );
+        assert!(cell(value, Some(8)).contains("line 4: `hue` is `"), "{}", cell(value, Some(8)));
+    }
+    assert!(cell("", None).starts_with("`attributes.csv`, line 4: `hue` is empty | give it a value"));
+    let many = "`attributes.csv`, line 4: `hue` is `4000000000`, which is no class number | class numbers count from 0, and \
+                the table has 4 rows";
+    assert_eq!(cell("4000000000", None), many);
     let hue = table.attribute("hue", None).unwrap();
     let none = table.labels(&hue, folder.path(), ["d.png"].into_iter()).unwrap_err();
     assert!(told(&none).starts_with("`attributes.csv` has no row for the picture `d.png`"), "{none}");

@@ -13,7 +13,7 @@ mod common;
 /// Twelve pictures of several kinds and sizes; `broken` of them are cut short.
 fn source(dir: &Path, broken: &[usize]) -> Arc<Source> {
     let names = ["baseline-420.jpg", "rgba.png", "palette.png", "lossy.webp", "exif-6.jpg", "cmyk.jpg"];
-    let samples = (0..12)
+    let samples: Vec<_> = (0..12)
         .map(|i| {
             let name = format!("{i}-{}", names[i % names.len()]);
             let mut bytes = common::fixture(&format!("pictures/{}", names[i % names.len()]));
@@ -24,7 +24,7 @@ fn source(dir: &Path, broken: &[usize]) -> Arc<Source> {
             (name, (i % 3) as u32)
         })
         .collect();
-    Arc::new(Source { root: dir.to_owned(), samples, limits: Limits::default() })
+    Arc::new(Source { root: dir.to_owned(), samples: Box::new(samples), limits: Limits::default() })
 }
 
 fn training() -> Chain {
@@ -211,7 +211,11 @@ fn an_iterator_dropped_early_hangs_nothing_and_the_next_epoch_is_whole() {
 
 #[test]
 fn a_chain_without_a_fixed_size_makes_no_loader() {
-    let source = Arc::new(Source { root: "x".into(), samples: vec![], limits: Limits::default() });
+    let source = Arc::new(Source {
+        root: "x".into(),
+        samples: Box::new(Vec::<(String, u32)>::new()),
+        limits: Limits::default(),
+    });
     let chain = Chain::new(&[Transform::Resize { size: Size::One(9) }]).unwrap();
     let error = Loader::new(source, chain, LoaderOptions::default()).err().unwrap();
     assert!(miette::Diagnostic::help(&error).unwrap().to_string().contains("CenterCrop"));
@@ -241,4 +245,36 @@ fn views_are_drawn_apart_and_the_first_is_what_a_loader_of_one_gives() {
             }
         }
     }
+}
+
+#[test]
+fn pictures_that_wait_in_a_file_are_the_same_and_are_read_once() {
+    let (dir, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = source(dir.path(), &[]);
+    let options = LoaderOptions { threads: 2, cache_bytes: 1 << 30, seed: 5, ..LoaderOptions::default() };
+    let filed = |bytes: usize, folder: &Path| {
+        let options = LoaderOptions { cache_bytes: bytes, ..options };
+        Loader::keeping_in(folder, Arc::clone(&source), training(), options).unwrap()
+    };
+    let expected = [0, 1].map(|at| run(&loader(&source, training(), 2, 1 << 30, OnError::Fail), epoch(at)));
+    let whole = filed(1 << 30, &folder.path().join("not/there/yet"));
+    assert!(run(&whole, epoch(0)) == expected[0]);
+    // room for some of them, none at all, and a folder that cannot be
+    let part = whole.cached_bytes() / 2;
+    let blocked = dir.path().join("0-baseline-420.jpg");
+    for (bytes, folder) in [(part, folder.path()), (0, folder.path()), (1 << 30, blocked.as_path())] {
+        let loader = filed(bytes, folder);
+        for (at, expected) in [0, 1].into_iter().zip(&expected) {
+            assert!(run(&loader, epoch(at)) == *expected, "{bytes} bytes below {}", folder.display());
+        }
+        assert!(loader.cached_bytes() <= bytes);
+    }
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    assert!(run(&whole, epoch(1)) == expected[1], "no picture is decoded again");
+    assert!(
+        std::fs::read_dir(folder.path().join("not/there/yet")).unwrap().next().is_none(),
+        "no file has a name"
+    );
 }

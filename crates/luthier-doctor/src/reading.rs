@@ -63,8 +63,8 @@ pub(crate) fn counts(plan: &Plan) -> Vec<u64> {
 /// Training samples of each class, whatever is learned of them.
 pub(crate) fn class_sizes(plan: &Plan) -> Vec<u64> {
     let mut counts = vec![0; plan.data.classes.len()];
-    for sample in plan.data.split("train").iter().flat_map(|split| &split.samples) {
-        if let Some(count) = counts.get_mut(sample.label as usize) {
+    for label in plan.data.split("train").iter().flat_map(|split| split.samples.labels()) {
+        if let Some(count) = counts.get_mut(*label as usize) {
             *count += 1;
         }
     }

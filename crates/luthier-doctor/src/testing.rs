@@ -2,8 +2,8 @@
 
 use luthier_plan::{
     ColumnStats, DataPlan, FeatureKind, FeaturePlan, LoadReport, LoraPlan, Machine, ModelPlan, Patterns,
-    Plan, PlanError, Repeats, ResolvedPrecision, Role, Sample, Scaling, SplitPlan, TablePlan, TargetPlan,
-    TensorPlan, TextPlan, TextSplit, resolve,
+    Plan, PlanError, Repeats, ResolvedPrecision, Role, Scaling, SplitPlan, TablePlan, TargetPlan, TensorPlan,
+    TextPlan, TextSplit, resolve,
 };
 use luthier_recipe::{Arch, LayerKind, Loaded, Recipe, Task, Width, literal, parse, render};
 
@@ -228,7 +228,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 fn split(name: &str, labels: Vec<u32>) -> SplitPlan {
     let samples = labels.into_iter().enumerate();
-    let samples = samples.map(|(at, label)| Sample::new(at.to_string(), label)).collect();
+    let samples = samples.map(|(at, label)| (at.to_string(), label)).collect();
     SplitPlan { name: name.into(), root: name.into(), hash: None, samples, skipped: Vec::new() }
 }
 

@@ -170,6 +170,15 @@ fn a_full_disk_ends_the_run_with_a_sentence_and_nothing_torn() {
     assert!(said.contains("model.safetensors") && said.contains("hint: "), "{said}");
     let left: Vec<_> = fs::read_dir(folder.join("run/checkpoints")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+
+    // not even the plan fits: no run has begun, and no folder looks as if one had
+    let script = format!("trap '' XFSZ; ulimit -f 2; exec {engine} train recipe.toml --out early -q");
+    let output =
+        std::process::Command::new("bash").args(["-c", &script]).current_dir(folder).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("plan.json"), "{said}");
+    assert!(!folder.join("early").exists());
 }
 
 #[test]

@@ -90,6 +90,9 @@ fn streams_and_attributes_that_cannot_be_are_sentences() {
         ("no column", own.replacen("yaw", "jaw", 1), ["has no column `yaw`", "did you mean `jaw`"]),
         ("one value", with("3", usize::MAX), ["is `3` for every picture", "leave its head out"]),
         ("out of range", with("8", 1), ["line 2: `yaw` is `8`, and there are 8 classes", "from 0 to 7"]),
+        ("below 0", with("-1", 1), ["line 2: `yaw` is `-1`, which is no class number", "from 0 to 7"]),
+        ("a word", with("left", 1), ["line 2: `yaw` is `left`, which is no class number", "from 0 to 7"]),
+        ("empty", with("", 1), ["line 2: `yaw` is empty", "give it a value"]),
     ];
     fs::write(at.join("recipe.toml"), STREAMS).unwrap();
     for (wrong, table, says) in cases {
@@ -103,6 +106,58 @@ fn streams_and_attributes_that_cannot_be_are_sentences() {
         }
         assert!(told.contains("hint: ") && !at.join("run").exists(), "{wrong}: {told}");
     }
+}
+
+#[test]
+fn a_stream_without_data_is_told_and_a_table_for_all_is_taken() {
+    let folder = workspace();
+    let at = folder.path();
+    let (rest, _) = STREAMS.split_once("[streams.data]\ntrain = \"photos\"").unwrap();
+    let rest = rest.replace("table.csv", "attributes.csv");
+    fs::write(at.join("recipe.toml"), &rest).unwrap();
+    let refused = run(at, &["train", "recipe.toml", "--out", "run"]);
+    let told = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("stream `replay` has no `data`"), "{told}");
+    assert!(told.contains("hint: add `data` to it, or a table `[data]` for all streams"), "{told}");
+    assert!(!at.join("run").exists());
+    let transform = "[{ op = \"Resize\", size = [32, 32] }]";
+    let all = format!(
+        "[data]\ntrain = \"scenes\"\ntransform = {{ train = {transform}, eval = {transform} }}\n[optim]"
+    );
+    fs::write(at.join("recipe.toml"), rest.replace("[optim]", &all)).unwrap();
+    // both move all, each by an optimizer of its own or by the one
+    let page = fine(at, &["check", "recipe.toml"]);
+    assert!(page.contains("moved by new and replay (an optimizer each): "), "{page}");
+    let page = fine(at, &["check", "recipe.toml", "--set", "train.interleave=sum"]);
+    assert!(page.contains("moved by new (with all streams' gradients): "), "{page}");
+    assert!(!page.contains("an optimizer each"), "{page}");
+}
+
+#[test]
+fn a_run_of_streams_goes_on_by_its_recipe_and_not_by_another() {
+    let folder = workspace();
+    let at = folder.path();
+    common::copy(at, "photos");
+    // the first has a rate curve and a batch size of its own, the second the run's
+    let own = "name = \"new\"\nbatch_size = 5\nclip_grad_norm = 1.0\nloss_weights = { yaw = 1.0, classifier = 1.0 }\n\
+               schedule = { type = \"StepLR\", step_size = 1, gamma = 0.5 }\n";
+    let recipe = STREAMS.replace("table.csv", "attributes.csv").replace("name = \"new\"\n", own);
+    fs::write(at.join("recipe.toml"), recipe).unwrap();
+    fine(at, &["train", "recipe.toml", "--out", "run", "-q", "--threads", "1"]);
+    fine(at, &["train", "recipe.toml", "--resume", "run", "-q", "--threads", "1"]);
+    for (set, sentence) in [
+        ("streams[0].batch_size=4", "`train.batch_size` was 5 and is 4"),
+        ("train.batch_size=4", "`train.batch_size` was 6 and is 4"),
+        ("schedule.type=CosineAnnealingLR", "`schedule.type` was"),
+    ] {
+        let other = run(at, &["train", "recipe.toml", "--resume", "run", "-q", "--set", set]);
+        let told = stderr(&other);
+        assert!(other.status.code() == Some(2) && told.contains(sentence), "{set}: {told}");
+    }
+    // the doctor, too, reads the recipe out of the plan
+    let verdict = run(at, &["doctor", "run", "--json", "--budget", "5s", "--threads", "1"]);
+    assert!(serde_json::from_slice::<Value>(&verdict.stdout).is_ok(), "{}", stderr(&verdict));
 }
 
 #[test]

@@ -67,11 +67,23 @@ fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_togeth
         "streams[0].schedule.warmup.steps=5",
         "streams[1].schedule.warmup.steps=5",
     ]);
+    // where the weights are missing, the rest of every stream is judged all the same
+    let sets = small(&[]);
+    let told = verdict(at, &words(&["doctor", "as-asked-small.toml", "--static", "--json"], &sets), &[1]);
+    let places = |told: &Value, code: &str| -> Vec<String> {
+        let findings = told["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == code);
+        findings.map(|finding| finding["where"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(places(&told, "PLN001"), ["model.weights"], "{told:#}");
+    let schedules = ["streams[0].schedule.unit", "streams[1].schedule.unit"];
+    let rates = ["streams[0].optim.lr", "streams[1].optim.lr"];
+    assert_eq!(places(&told, "SCH001"), schedules, "{told:#}");
+    assert_eq!(places(&told, "FIN006"), rates, "{told:#}");
+
     fine(at, &words(&["train", "small.toml", "--out", "small", "-q"], &pretrain));
     fine(at, &["export", "small", "--to", "hf", "small-vit", "-q"]);
 
     // before any training: the schedule, the rate, the weights that two optimizers share, the curves, in this order
-    let sets = small(&[]);
     let told = verdict(at, &words(&["doctor", "as-asked-small.toml", "--static", "--json"], &sets), &[1]);
     let findings = told["findings"].as_array().unwrap();
     let place = |code: &str| {
@@ -81,9 +93,8 @@ fn the_settings_that_were_asked_about_are_explained_in_order_and_repaired_togeth
     let order = ["SCH001", "FIN006", "OPT010", "LOS007"].map(place);
     assert!(order.is_sorted(), "{order:?}: {told:#}");
     // the schedule of each stream
-    let schedules = findings.iter().filter(|finding| finding["code"] == "SCH001");
-    let places: Vec<&Value> = schedules.map(|finding| &finding["where"]).collect();
-    assert_eq!(places, ["streams[0].schedule.unit", "streams[1].schedule.unit"]);
+    assert_eq!(places(&told, "SCH001"), schedules);
+    assert_eq!(places(&told, "FIN006"), rates);
 
     // all cures are tried at once as well; on so little data nothing is proved by it, and what a trial refutes is a note
     let prove = ["doctor", "as-asked-small.toml", "--prove", "--budget", "20s", "--json"];

@@ -121,3 +121,32 @@ fn what_does_not_fit_is_told_where_the_recipe_says_it() {
         "{said}"
     );
 }
+
+#[test]
+fn a_recipe_is_trained_with_and_without_a_change_into_one_picture() {
+    let folder = workspace();
+    let at = folder.path();
+    let common =
+        ["compare", "--train", "kind.toml", "--set", "train.epochs=2", "--vary", "optim.lr=1e-6; seed=3"];
+    fs::write(at.join("file"), "").unwrap();
+    // a slip in the last arm, or a picture that has no place, is told before anything is trained
+    for (more, says) in
+        [(["--vary", "optim.rl=1"], "did you mean"), (["--out", "file/curves.png"], "cannot make the folder")]
+    {
+        let output = run(at, &[&common[..], &more].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+        assert!(!at.join("runs").exists(), "{says}: something was trained");
+    }
+
+    let told = fine(at, &[&common[..], &["--out", "new/curves.png"]].concat());
+    assert_eq!(fs::read_dir(at.join("runs")).unwrap().count(), 2);
+    // what the two differ in, and nothing else
+    assert!(told.contains("optim.lr") && told.contains("seed") && !told.contains("batch_size"), "{told}");
+    // the runs are named after the clock; the legend says which is which
+    let picture = fs::read_to_string(at.join("new/curves.svg")).unwrap();
+    assert!(picture.contains("seed 3") && picture.contains("seed 42") && !picture.contains(">kind-"));
+    for ending in ["png", "svg", "pdf"] {
+        assert!(fs::metadata(at.join(format!("new/curves.{ending}"))).unwrap().len() > 1000, "{ending}");
+    }
+}

@@ -100,6 +100,16 @@ fn from_a_table_to_answers() {
     let classes: Vec<_> = said.iter().map(|row| row["class"].as_str()).collect();
     assert_eq!((classes.len(), classes[0], classes[1]), (4, Some("spam"), Some("ham")));
     assert!(said[2]["error"].is_string());
+
+    fs::write(folder.join("odd.txt"), [b"caf\xe9\n".as_slice(), &b"call now ".repeat(40), b"\n\n"].concat())
+        .unwrap();
+    let output = run(folder, &["predict", "run", "odd.txt"]);
+    let told = stderr(&output);
+    for words in ["text 1 is not UTF-8", "text 3 is left out: it is empty", "1 text is longer than 32 tokens"]
+    {
+        assert!(told.contains(words), "{words} is not in: {told}");
+    }
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
 }
 
 #[test]

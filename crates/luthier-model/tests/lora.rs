@@ -243,6 +243,29 @@ fn dropout_drops_in_training_only_and_parts_say_so() {
 }
 
 #[test]
+fn each_layer_drops_other_inputs_as_in_peft() {
+    // so much is dropped that about every second input is hidden from a layer in all rows: its A has no gradient there
+    let (model, plan) = with_lora(base("vit"), json!({ "alpha": 8.0, "dropout": 0.99 }));
+    tch::no_grad(|| {
+        for entry in model.trainable().filter(|entry| entry.name.ends_with("lora_B.weight")) {
+            let _ = entry.tensor.shallow_clone().fill_(0.3);
+        }
+    });
+    loss_of(&model.forward(&input("vit"), true).unwrap(), CLASSES).backward();
+    let seen = |layer: &str| -> Vec<bool> {
+        let a = model.trainable().find(|entry| entry.name == format!("{layer}.lora_A.weight")).unwrap();
+        flat(&grad(&a.tensor).unwrap().unwrap().select(0, 0)).iter().map(|grad| *grad != 0.0).collect()
+    };
+    assert_eq!(plan.modules.len(), 4);
+    // queries and values of the first block
+    let [queries, values] = [0, 1].map(|at| seen(&plan.modules[at]));
+    for inputs in [&queries, &values] {
+        assert!(inputs.contains(&true) && inputs.contains(&false), "{inputs:?}");
+    }
+    assert_ne!(queries, values);
+}
+
+#[test]
 fn layers_are_named_as_in_peft() {
     let count = |name: &str, targets: Value| {
         let model = base(name);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Digest, apart, assert_same, fixture, flat, loss_of};
 use luthier_model::{
-    Input, Model, ModelError, Shape, Spec, config_of_weights, huggingface_config, read_config,
+    Input, Model, ModelError, Shape, Spec, config_of, config_of_weights, huggingface_config, read_config,
 };
 use luthier_plan::LoadReport;
 use luthier_recipe::Arch;
@@ -208,4 +208,25 @@ fn its_config_is_one_of_transformers_and_of_ours() {
         assert_eq!(made[key], config(json!({}))[key], "{key}");
     }
     assert_eq!(build(made).unwrap().config(), model.config());
+}
+
+#[test]
+fn a_recipe_says_how_wide_random_weights_are() {
+    let deviation = |asked: &str| {
+        let text = format!(
+            "name = \"t\"\ntask = \"image-classification\"\n[data]\ntrain = \"t\"\n[data.transform]\ntrain = []\neval \
+             = []\n[model]\narch = \"vit\"\nweights = \
+             \"none\"\nvit = {{ size = \"tiny\", hidden_size = 64, num_hidden_layers = 1, num_attention_heads = 2{asked} }}\n\
+             [optim]\ntype = \"AdamW\"\nlr = 0.001\n[train]\nepochs = 1\nbatch_size = 1\n"
+        );
+        let recipe = luthier_recipe::parse("t.toml", &text, &[]).unwrap().recipe;
+        let made = config_of(&recipe.model, Path::new("."), None).unwrap().unwrap();
+        let model = build(made).unwrap();
+        let name = "vit.encoder.layer.0.intermediate.dense.weight";
+        model.store.get(name).unwrap().tensor.std(true).double_value(&[])
+    };
+    for (asked, expected) in [("", 0.02), (", initializer_range = 0.06", 0.06)] {
+        let found = deviation(asked);
+        assert!((found - expected).abs() < 0.03 * expected, "{asked}: {found}");
+    }
 }

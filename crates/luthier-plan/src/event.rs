@@ -1,5 +1,6 @@
 //! What a session says while it runs.
 
+use luthier_recipe::Metric;
 use serde::{Deserialize, Serialize};
 
 use crate::MonitorPoint;
@@ -326,6 +327,17 @@ pub struct EvalEnd {
     /// The same for each of several heads
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskScore>,
+}
+
+impl EvalEnd {
+    /// The number by which weights are judged. A figure that a split does not have beats no other.
+    pub fn judged_by(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Loss => self.loss,
+            Metric::Accuracy => self.accuracy.unwrap_or(f64::NEG_INFINITY),
+            Metric::R2 => self.r2.unwrap_or(f64::NEG_INFINITY),
+        }
+    }
 }
 
 /// Why a run is over.

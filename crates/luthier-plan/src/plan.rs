@@ -1,9 +1,9 @@
 //! Everything that will happen.
 
-use luthier_recipe::{LoraBias, Recipe};
+use luthier_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
-use crate::{ContrastPlan, TablePlan, WeightingPlan};
+use crate::{ContrastPlan, LoraPlan, Samples, TablePlan, WeightingPlan};
 
 /// Version of [`Plan`] as it is written down.
 pub const PLAN_SCHEMA: u32 = 2;
@@ -125,7 +125,7 @@ pub struct SplitPlan {
     /// Hash of the table (xxh3, 128 bits, hexadecimal); `None` for a folder
     pub hash: Option<String>,
     /// Samples in order
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
     /// Files that were left out before the run, and why
     pub skipped: Vec<Skipped>,
 }
@@ -133,27 +133,8 @@ pub struct SplitPlan {
 impl SplitPlan {
     /// Where a sample is, for people: its path below the folder, or `table:line`.
     pub fn place(&self, index: usize) -> String {
-        let Some(sample) = self.samples.get(index) else { return String::new() };
-        if self.hash.is_some() { format!("{}:{}", self.root, sample.path) } else { sample.path.clone() }
-    }
-}
-
-/// One sample and its label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Path below the split's folder, with forward slashes; of a table, the number of the line, counted from 1
-    pub path: String,
-    /// Class index; 0 for a regression
-    pub label: u32,
-    /// Class index of each of [`DataPlan::tasks`]; none where there is one task
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<u32>,
-}
-
-impl Sample {
-    /// A sample with one label.
-    pub fn new(path: String, label: u32) -> Self {
-        Sample { path, label, labels: Vec::new() }
+        let Some(path) = self.samples.path(index) else { return String::new() };
+        if self.hash.is_some() { format!("{}:{path}", self.root) } else { path.to_owned() }
     }
 }
 
@@ -187,40 +168,6 @@ pub struct ModelPlan {
     pub parts: Vec<String>,
     /// Every parameter and buffer, in the model's order
     pub tensors: Vec<TensorPlan>,
-}
-
-/// Low-rank adaptation as it was resolved, with the names of PEFT's `LoraConfig`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LoraPlan {
-    /// Rank
-    pub r: u64,
-    /// Numerator of the scale
-    pub alpha: f64,
-    /// Dropout before A
-    pub dropout: f64,
-    /// Which biases are trained
-    pub bias: LoraBias,
-    /// The scale is alpha / √r
-    pub use_rslora: bool,
-    /// Lengths and directions of rows are trained apart
-    pub use_dora: bool,
-    /// `target_modules` as asked: names, patterns, or the one word `all-linear`
-    pub asked: Vec<String>,
-    /// Linear layers that have an A and a B, in the model's order
-    pub modules: Vec<String>,
-    /// Layers that are trained whole
-    pub modules_to_save: Vec<String>,
-    /// Folder of the adapter that it went on from
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<String>,
-}
-
-impl LoraPlan {
-    /// What B A x is multiplied by.
-    pub fn scale(&self) -> f64 {
-        let rank = self.r as f64;
-        self.alpha / if self.use_rslora { rank.sqrt() } else { rank }
-    }
 }
 
 /// What loading a weight file matched.

@@ -42,13 +42,10 @@ pub fn resolve(
     }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
     check_synced(recipe, train.samples.len() as u64, ranks)?;
-    let labels_of_all: Vec<u32> = train.samples.iter().map(|sample| sample.label).collect();
-    contrast::check(recipe, &length, &data.classes, &labels_of_all)?;
-    let labels = |task: usize| -> Vec<u32> {
-        train.samples.iter().map(|sample| sample.labels.get(task).copied().unwrap_or(sample.label)).collect()
-    };
+    contrast::check(recipe, &length, &data.classes, train.samples.labels())?;
+    let labels = |task: usize| train.samples.labels_of(task).unwrap_or(train.samples.labels());
     let weights = if data.tasks.is_empty() {
-        class_weights(&recipe.loss, &data.classes, &labels(0), "loss")?
+        class_weights(&recipe.loss, &data.classes, labels(0), "loss")?
     } else {
         Vec::new()
     };
@@ -56,7 +53,7 @@ pub fn resolve(
     for (at, task) in data.tasks.iter().enumerate() {
         let Some(head) = recipe.model.heads.get(&task.head) else { continue };
         let key = format!("model.heads.{}.loss", task.head);
-        each.push(class_weights(&head.loss, &task.classes, &labels(at), &key)?);
+        each.push(class_weights(&head.loss, &task.classes, labels(at), &key)?);
     }
     for (task, weights) in data.tasks.iter_mut().zip(each) {
         task.class_weights = weights;

@@ -1,6 +1,6 @@
 //! Several streams of samples that one model is trained on in turn.
 
-use luthier_recipe::{EpochEnds, Interleave};
+use luthier_recipe::{EpochEnds, Interleave, Recipe};
 
 use crate::{Length, Patterns, Plan, PlanError, TensorPlan, schedule};
 
@@ -25,21 +25,64 @@ pub fn all(plan: &Plan) -> impl Iterator<Item = &Plan> {
     std::iter::once(plan).chain(&plan.streams)
 }
 
+/// The recipe that a run was planned by. The plan's own is the first stream's, whose tables stand where those of the whole run
+/// were; another stream that gives none has them.
+pub fn recipe(plan: &Plan) -> Recipe {
+    let mut whole = plan.recipe.clone();
+    for (stream, own) in plan.recipe.streams.iter().zip(all(plan)).skip(1) {
+        let own = &own.recipe;
+        if stream.data.is_none() {
+            whole.data = own.data.clone();
+        }
+        if stream.optim.is_none() {
+            whole.optim = own.optim.clone();
+        }
+        if stream.schedule.is_none() {
+            whole.schedule = own.schedule.clone();
+        }
+        if stream.batch_size.is_none() {
+            whole.train.batch_size = own.train.batch_size;
+        }
+        if stream.clip_grad_norm.is_none() {
+            whole.train.clip_grad_norm = own.train.clip_grad_norm;
+        }
+    }
+    whole
+}
+
+/// The first stream for which a recipe says something else than the plan: what it was and what it is.
+pub fn changed(plan: &Plan, now: &Recipe) -> Option<(Recipe, Recipe)> {
+    let count = now.streams.len().max(1 + plan.streams.len());
+    let of = |recipe: &Recipe, at: usize| {
+        let mut own = recipe.of_stream(at);
+        // what a plan of several streams has for all of them
+        if count > 1 {
+            own.train.prefix_cache.enabled = false;
+        }
+        own
+    };
+    let then = recipe(plan);
+    (0..count).map(|at| (of(&then, at), of(now, at))).find(|(then, now)| then != now)
+}
+
+/// Whether a run makes one update of the gradients of all its streams, with the first one's optimizer.
+pub fn summed(plan: &Plan) -> bool {
+    plan.recipe.train.interleave == Interleave::Sum && !plan.streams.is_empty()
+}
+
 /// The names of the streams whose optimizers move each tensor, in the plan's order.
 pub fn movers(plan: &Plan) -> Vec<(&TensorPlan, Vec<&str>)> {
+    let optimizers = if summed(plan) { 1 } else { usize::MAX };
     let of = |at: usize| {
         let moves =
             |stream: &&Plan| stream.model.tensors.get(at).is_some_and(|tensor| tensor.group.is_some());
-        all(plan).filter(moves).map(|stream| stream.stream.as_str()).collect()
+        all(plan).take(optimizers).filter(moves).map(|stream| stream.stream.as_str()).collect()
     };
     plan.model.tensors.iter().enumerate().map(|(at, tensor)| (tensor, of(at))).collect()
 }
 
 /// Tensors that more than one optimizer moves, with the names of their streams.
 pub fn shared(plan: &Plan) -> Vec<(&str, Vec<&str>)> {
-    if plan.recipe.train.interleave == Interleave::Sum {
-        return Vec::new();
-    }
     let several = movers(plan).into_iter().filter(|(_, movers)| movers.len() > 1);
     several.map(|(tensor, movers)| (tensor.name.as_str(), movers)).collect()
 }

@@ -4,8 +4,7 @@
 
 use luthier_plan::groups::has_trust_ratio;
 use luthier_plan::{
-    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, Sample, SplitPlan, TensorPlan,
-    resolve,
+    DataPlan, Machine, ModelPlan, Plan, PlanError, ResolvedPrecision, Role, SplitPlan, TensorPlan, resolve,
 };
 use luthier_recipe::Recipe;
 use proptest::prelude::*;
@@ -30,8 +29,7 @@ fn recipe(optim: &str, train: &str, rest: &str) -> Recipe {
 }
 
 fn split(name: &str, labels: &[u32]) -> SplitPlan {
-    let samples =
-        labels.iter().enumerate().map(|(i, label)| Sample::new(format!("{i}.png"), *label)).collect();
+    let samples = labels.iter().enumerate().map(|(i, label)| (format!("{i}.png"), *label)).collect();
     SplitPlan { name: name.into(), root: "x".into(), hash: None, samples, skipped: vec![] }
 }
 

@@ -124,7 +124,8 @@ fn every_stream_is_cut_in_the_same_way() {
 
 #[test]
 fn one_optimizer_of_two_takes_the_others_out() {
-    let cure = [("train.interleave", json!("sum")), ("streams[1].optim", json!(null))];
+    let gone = ["streams[1].optim", "streams[1].train"].map(|key| (key, json!(null)));
+    let cure = [&[("train.interleave", json!("sum"))][..], &gone].concat();
     let changed: Patch = cure.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let before = loaded(&text(), &["streams[1].optim.lr=0.5"]);
     let after = luthier_probe::patched(&before, &changed).unwrap();

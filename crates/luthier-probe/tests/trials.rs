@@ -92,6 +92,18 @@ fn a_long_recipe_is_cut_to_its_budget() {
 }
 
 #[test]
+fn an_epoch_stays_whole_where_one_schedule_counts_epochs_and_the_other_updates() {
+    let sets =
+        ["train.epochs=3000", "schedule={ type = \"StepLR\", step_size = 3, gamma = 0.5, unit = \"step\" }"];
+    let found = tried(&sets, &[("schedule.unit", json!("epoch"))], 2, 6);
+    assert!(!found.whole && found.samples == 60, "{found:?}");
+    assert!(
+        found.before.iter().all(|arm| arm.updates < 24_000 && arm.updates.is_multiple_of(8)),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn null_takes_a_key_out_and_tags_can_change() {
     let patch = Patch::from([
         ("train.clip_grad_norm".to_owned(), json!(null)),

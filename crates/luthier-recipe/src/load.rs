@@ -85,7 +85,7 @@ pub fn parse(file_name: &str, text: &str, sets: &[String]) -> Result<Loaded, Rec
     // with an unknown key or an impossible number serde still has a recipe to offer, so that what is impossible
     // together can be told in the same breath
     let recipe = match Recipe::deserialize(document.to_json()) {
-        Ok(recipe) => Some(recipe.settled()),
+        Ok(recipe) => Some(recipe),
         Err(error) => {
             if faults.is_empty() {
                 faults.push(&document.at, "", error.to_string(), "", None);
@@ -93,8 +93,8 @@ pub fn parse(file_name: &str, text: &str, sets: &[String]) -> Result<Loaded, Rec
             None
         }
     };
-    if let Some(recipe) = &recipe {
-        check::check(recipe, &mut |keys: &[&str], message: String, help: &str| {
+    let recipe = recipe.map(|recipe| {
+        let mut tell = |keys: &[&str], message: String, help: &str| {
             if keys.iter().any(|key| faults.mentions(key)) {
                 return;
             }
@@ -103,8 +103,12 @@ pub fn parse(file_name: &str, text: &str, sets: &[String]) -> Result<Loaded, Rec
             if let Some((key, at)) = set.or_else(|| spots().next()) {
                 faults.push(&at, key, message, "", Some(help.to_string()));
             }
-        });
-    }
+        };
+        check::given(&recipe, &mut tell);
+        let recipe = recipe.settled();
+        check::check(&recipe, &mut tell);
+        recipe
+    });
     match (faults.into_error(), recipe) {
         (None, Some(recipe)) => Ok(Loaded {
             recipe,

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use crate::TrackError;
@@ -10,6 +10,14 @@ use crate::TrackError;
 /// # Errors
 /// Any refusal of the operating system; the old file is then untouched and the temporary one gone.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), TrackError> {
+    write_atomic_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_atomic`], of what `write` writes piece by piece.
+pub(crate) fn write_atomic_with(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+) -> Result<(), TrackError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -21,7 +29,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), TrackError> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
+    let mut buffered = BufWriter::new(file.as_file_mut());
+    write(&mut buffered).and_then(|()| buffered.flush()).map_err(failed)?;
+    drop(buffered);
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     sync_folder(folder)

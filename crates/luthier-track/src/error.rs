@@ -98,12 +98,21 @@ pub enum TrackError {
 }
 
 impl TrackError {
+    /// The same where nothing has begun: there is no run to go on with.
+    pub(crate) fn before_the_run(self) -> Self {
+        match self {
+            TrackError::Io { doing, path, source, .. } if is_full(&source) => {
+                let help = Some("the disk is full: free some space, or give a folder elsewhere with `--out`");
+                TrackError::Io { doing, path, source, help }
+            }
+            other => other,
+        }
+    }
+
     /// An error of the operating system, with the hint that fits it.
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let help = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Some("the disk is full: free some space, then go on with `--resume`")
-            }
+            _ if is_full(&source) => Some("the disk is full: free some space, then go on with `--resume`"),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Some("you may not write there: give another folder with `--out`, or change its permissions")
             }
@@ -114,5 +123,23 @@ impl TrackError {
             _ => None,
         };
         TrackError::Io { doing, path: path.to_owned(), source, help }
+    }
+}
+
+fn is_full(source: &io::Error) -> bool {
+    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_was_full_before_the_run_began_leaves_nothing_to_resume() {
+        let full = || TrackError::io("write", Path::new("run/plan.json"), io::ErrorKind::StorageFull.into());
+        let help = |error: &TrackError| error.help().map(|help| help.to_string()).unwrap_or_default();
+        assert!(help(&full()).contains("--resume"));
+        let before = help(&full().before_the_run());
+        assert!(before.contains("the disk is full") && !before.contains("--resume"), "{before}");
     }
 }

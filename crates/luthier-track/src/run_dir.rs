@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use luthier_plan::{MonitorPoint, Plan};
 
-use crate::atomic::sync_folder;
+use crate::atomic::{sync_folder, write_atomic_with};
 use crate::{Cut, Metrics, Timing, TrackError, read_metrics, read_monitor, read_timing, write_atomic};
 
 /// The folder of one run. All paths inside are relative to it: copied elsewhere, everything still works.
@@ -41,7 +41,7 @@ impl RunDir {
                 n => parent.join(format!("{stem}-{n}")),
             };
             match fs::create_dir(&path) {
-                Ok(()) => return RunDir { path }.furnish(),
+                Ok(()) => return RunDir { path }.or_nothing(RunDir::furnish),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(TrackError::io("create", &path, source)),
             }
@@ -65,7 +65,27 @@ impl RunDir {
         if entries.next().is_some() {
             return Err(TrackError::NotEmpty(path.to_owned()));
         }
-        RunDir { path: path.to_owned() }.furnish()
+        RunDir { path: path.to_owned() }.or_nothing(RunDir::furnish)
+    }
+
+    /// Keeps the recipe as the user typed it, and the plan: from here on it is a run that can be gone on with. The folder
+    /// is removed where that fails, for half of the two would be neither a run nor an empty folder.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn begin(self, recipe: &str, plan: &Plan) -> Result<Self, TrackError> {
+        self.or_nothing(|run| run.write_recipe(recipe).and_then(|()| run.write_plan(plan)))
+    }
+
+    fn or_nothing(self, fill: impl FnOnce(&Self) -> Result<(), TrackError>) -> Result<Self, TrackError> {
+        match fill(&self) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                // what cannot be removed either is not worth more than the first error
+                let _ = fs::remove_dir_all(&self.path);
+                Err(error.before_the_run())
+            }
+        }
     }
 
     /// Opens a run directory, made by whichever version of the run: finished, interrupted or still running.
@@ -87,12 +107,11 @@ impl RunDir {
         Ok(run)
     }
 
-    fn furnish(self) -> Result<Self, TrackError> {
+    fn furnish(&self) -> Result<(), TrackError> {
         for folder in [self.tensorboard(), self.checkpoints(), self.plots()] {
             fs::create_dir(&folder).map_err(|source| TrackError::io("create", &folder, source))?;
         }
-        sync_folder(&self.path)?;
-        Ok(self)
+        sync_folder(&self.path)
     }
 
     /// Keeps the recipe as the user typed it.
@@ -108,10 +127,8 @@ impl RunDir {
     /// # Errors
     /// The file cannot be written.
     pub fn write_plan(&self, plan: &Plan) -> Result<(), TrackError> {
-        let path = self.plan_path();
-        let json =
-            serde_json::to_vec_pretty(plan).map_err(|error| TrackError::io("write", &path, error.into()))?;
-        write_atomic(&path, &json)
+        // it names every sample: never whole in memory
+        write_atomic_with(&self.plan_path(), |file| Ok(serde_json::to_writer_pretty(file, plan)?))
     }
 
     /// Reads the recipe as the user typed it.

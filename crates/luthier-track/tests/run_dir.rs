@@ -83,6 +83,21 @@ fn a_path_below_a_file_is_refused() {
 }
 
 #[test]
+fn a_run_that_cannot_be_begun_leaves_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("run");
+    let run = RunDir::create_at(&path).unwrap();
+    // a plan cannot replace a folder
+    fs::create_dir_all(run.plan_path().join("below")).unwrap();
+    let text = message(&run.begin(RECIPE, &Shape::default().plan()).unwrap_err());
+    assert!(text.starts_with("cannot write `") && text.contains("plan.json"), "{text}");
+    assert!(!path.exists());
+
+    let run = RunDir::create_at(&path).unwrap().begin(RECIPE, &Shape::default().plan()).unwrap();
+    assert_eq!(RunDir::open(&path).unwrap(), run);
+}
+
+#[test]
 fn opening_says_what_is_missing() {
     let parent = tempfile::tempdir().unwrap();
     let run = whole_run(parent.path());

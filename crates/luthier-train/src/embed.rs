@@ -25,10 +25,30 @@ impl Runner {
     }
 
     fn embed_all(&self, split: &str) -> Result<Embedded, TrainError> {
+        let (mut rows, mut labels) = (Vec::new(), Vec::new());
+        let skipped = self.embed_each(split, |part, own| {
+            rows.push(part);
+            labels.extend_from_slice(own);
+            Ok(())
+        })?;
+        let features = match rows.is_empty() {
+            true => Tensor::f_zeros([0, 1], (Kind::Float, Device::Cpu))?,
+            false => Tensor::f_cat(&rows, 0)?,
+        };
+        Ok(Embedded { features, labels: Tensor::f_from_slice(&labels)?, skipped })
+    }
+
+    /// The same batch by batch, for `take` to keep as it likes: features, fp32 on the CPU, and class indices. Returns the
+    /// samples that could not be read.
+    pub(crate) fn embed_each(
+        &self,
+        split: &str,
+        mut take: impl FnMut(Tensor, &[i64]) -> Result<(), TrainError>,
+    ) -> Result<Vec<(String, String)>, TrainError> {
         let mut batches = self.feed.eval(split)?;
         let half = self.half();
         let body = self.model.parts().len().saturating_sub(1);
-        let (mut rows, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut skipped = Vec::new();
         while let Some(update) = batches.next_update(1)? {
             skipped.extend(update.skipped);
             for batch in &update.batches {
@@ -45,14 +65,9 @@ impl Runner {
                     4 => hidden.f_mean_dim([2i64, 3].as_slice(), false, None::<Kind>)?,
                     _ => hidden.f_flatten(1, -1)?,
                 };
-                rows.push(hidden.f_to_device(Device::Cpu)?);
-                labels.extend_from_slice(&batch.labels);
+                take(hidden.f_to_device(Device::Cpu)?, &batch.labels)?;
             }
         }
-        let features = match rows.is_empty() {
-            true => Tensor::f_zeros([0, 1], (Kind::Float, Device::Cpu))?,
-            false => Tensor::f_cat(&rows, 0)?,
-        };
-        Ok(Embedded { features, labels: Tensor::f_from_slice(&labels)?, skipped })
+        Ok(skipped)
     }
 }

@@ -59,17 +59,33 @@ impl Job {
     /// Evaluates a split, with the averaged weights where the run keeps an average.
     pub(crate) fn evaluate(&mut self, split: &str) -> Result<Evaluation, TrainError> {
         self.settle()?;
-        self.swap_average()?;
-        let result = self.runner.evaluate(split);
-        self.swap_average()?;
-        result
+        self.averaged(|job| job.runner.evaluate(split))
+    }
+
+    /// As [`Job::evaluate`], of the stream at `index` beside the first, right after that one; `None` where there is no such
+    /// split.
+    pub(crate) fn evaluate_other(
+        &mut self,
+        index: usize,
+        split: &str,
+    ) -> Result<Option<Evaluation>, TrainError> {
+        let has = |job: &&Job| job.runner.plan.data.split(split).is_some();
+        self.averaged(|job| {
+            let other = job.others.get(index).filter(has);
+            other.map(|other| other.runner.evaluate(split)).transpose()
+        })
     }
 
     /// As [`Job::evaluate`], on so many batches of the split: always the same samples.
     pub(crate) fn estimate(&mut self, split: &str, batches: u64) -> Result<Evaluation, TrainError> {
         self.settle()?;
+        self.averaged(|job| job.runner.estimate(split, batches))
+    }
+
+    /// What `look` sees with the averaged weights where the run keeps an average, with the weights themselves elsewhere.
+    fn averaged<T>(&mut self, look: impl FnOnce(&Self) -> Result<T, TrainError>) -> Result<T, TrainError> {
         self.swap_average()?;
-        let result = self.runner.estimate(split, batches);
+        let result = look(self);
         self.swap_average()?;
         result
     }

@@ -10,7 +10,7 @@ use tch::Tensor;
 
 use crate::checkpoint::Tensors;
 use crate::contrast::Contrast;
-use crate::ema::Ema;
+use crate::ema::{Ema, averaged};
 use crate::feed::format_of;
 use crate::optim::Optimizer;
 use crate::runner::Runner;
@@ -86,12 +86,29 @@ impl Job {
                 others: others_of_it,
             });
         }
-        let ema = runner.plan.recipe.train.ema;
-        let ema = ema.map(|ema| Ema::new(ema.decay, &optimizer.values())).transpose()?;
         let weighting = Weighting::new(&plan)?;
         let contrast = Contrast::new(&runner)?;
         let scaler = Scaler::new(&plan.recipe.train, plan.precision);
-        Ok(Job { runner, optimizer, ema, scaler, weighting, member: None, stage: 0, contrast, others })
+        let (ema, member, stage) = (None, None, 0);
+        let mut job = Job { runner, optimizer, ema, scaler, weighting, member, stage, contrast, others };
+        job.begin_average()?;
+        Ok(job)
+    }
+
+    /// Begins the average of the weights at what they are now, where the recipe asks for one.
+    pub(crate) fn begin_average(&mut self) -> Result<(), TrainError> {
+        let asked = self.runner.plan.recipe.train.ema;
+        let values = || averaged(&self.optimizer, &self.others);
+        self.ema = asked.map(|ema| Ema::new(ema.decay, &values())).transpose()?;
+        Ok(())
+    }
+
+    /// Takes the weights as they are into their average, where the run keeps one.
+    pub(crate) fn average(&mut self) -> Result<(), TrainError> {
+        match &mut self.ema {
+            Some(ema) => ema.update(&averaged(&self.optimizer, &self.others)),
+            None => Ok(()),
+        }
     }
 
     /// Begins a stage: its parameters on a fresh optimizer, all others at rest, and nothing kept of an earlier prefix.
@@ -159,7 +176,7 @@ impl Job {
                 contrast.restore(checkpoint)?;
             }
             if let Some(ema) = &self.ema {
-                for (name, mut average) in ema.named(&self.optimizer)? {
+                for (name, mut average) in ema.named(&self.optimizer, &self.others)? {
                     average.f_copy_(&checkpoint.average(&name)?)?;
                 }
             }
@@ -175,7 +192,7 @@ impl Job {
 
     /// What a checkpoint keeps besides the state. Parameters that no stage trains are told apart: they are written once.
     pub(crate) fn tensors(&self) -> Result<Tensors, TrainError> {
-        let average = self.ema.as_ref().map(|ema| ema.named(&self.optimizer)).transpose()?;
+        let average = self.ema.as_ref().map(|ema| ema.named(&self.optimizer, &self.others)).transpose()?;
         let state = self.runner.model.state().into_iter().zip(&self.runner.plan.model.tensors);
         let (frozen, model): (Vec<_>, Vec<_>) =
             state.partition(|(_, planned)| planned.role != Role::Buffer && !self.moves(&planned.name));
@@ -211,7 +228,7 @@ impl Job {
     /// Exchanges the weights and their average, where the run keeps one.
     pub(crate) fn swap_average(&mut self) -> Result<(), TrainError> {
         match &mut self.ema {
-            Some(ema) => ema.swap(&self.optimizer.values()),
+            Some(ema) => ema.swap(&averaged(&self.optimizer, &self.others)),
             None => Ok(()),
         }
     }

@@ -91,11 +91,12 @@ impl Runner {
         answer::rows(&self.objective.first().probabilities(&first)?)
     }
 
-    /// Probabilities for texts. One that has no token, because it is empty, has no answer.
-    pub fn predict_texts(&self, texts: &[String]) -> Result<Vec<TextPrediction>, TrainError> {
+    /// Probabilities for texts, and how many texts were longer than the run's `max_length` and cut. One that has no
+    /// token, because it is empty, has no answer.
+    pub fn predict_texts(&self, texts: &[String]) -> Result<(Vec<TextPrediction>, usize), TrainError> {
         let max_length = self.plan.text.as_ref().map_or(u64::MAX, |text| text.max_length);
         let (_, tokenizer) = texts::open(&self.plan.recipe, Path::new(&self.plan.base))?;
-        let (ids, _) = texts::encode(&tokenizer, max_length, texts)?;
+        let (ids, cut) = texts::encode(&tokenizer, max_length, texts)?;
         let per_batch = usize::try_from(self.plan.recipe.train.batch_size).unwrap_or(1).max(1);
         let known: Vec<usize> = (0..texts.len()).filter(|at| !ids[*at].is_empty()).collect();
         let mut answers = vec![None; texts.len()];
@@ -109,13 +110,14 @@ impl Runner {
             }
         }
         let zipped = texts.iter().zip(&ids).zip(answers);
-        Ok(zipped
+        let answers = zipped
             .map(|((text, ids), probabilities)| TextPrediction {
                 text: text.clone(),
                 tokens: ids.len(),
                 probabilities,
             })
-            .collect())
+            .collect();
+        Ok((answers, cut))
     }
 
     /// The heads of the model, whatever stream trained them.

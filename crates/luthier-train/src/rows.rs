@@ -89,7 +89,7 @@ impl Tables {
             let by_line: HashMap<u64, usize> =
                 grid.lines.iter().enumerate().map(|(row, line)| (*line, row)).collect();
             let row = |line: &str| by_line.get(&line.parse().ok()?).copied();
-            let picked: Option<Vec<usize>> = split.samples.iter().map(|sample| row(&sample.path)).collect();
+            let picked: Option<Vec<usize>> = split.samples.paths().map(row).collect();
             let picked = picked.ok_or_else(changed)?;
             let size = |width: u64| [picked.len() as i64, width as i64];
             let (x, _) = encode(&grid.features, &self.table, &picked);

@@ -200,6 +200,7 @@ impl<'a> Session<'a> {
             step.end.seconds = mark.elapsed().as_secs_f64();
             mark = Instant::now();
             self.state.sums.add(&step);
+            let skipped_step = step.end.skipped;
             self.told(plan, step)?;
             self.written(false)?;
             for Added { step, update } in added {
@@ -209,6 +210,9 @@ impl<'a> Session<'a> {
                 self.tell(&Event::StepEnd(StepEnd { at: self.at(), ..step.end }))?;
             }
             self.take_turns(plan)?;
+            if !self.job.others.is_empty() && !skipped_step {
+                self.job.average()?;
+            }
             if due(plan.recipe.eval.every, self.state.update) {
                 self.look(plan)?;
                 mark = Instant::now();

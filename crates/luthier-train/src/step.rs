@@ -224,10 +224,8 @@ impl Job {
         }
         self.optimizer.step(factor)?;
         self.weigh(step, factor)?;
-        if let Some(ema) = &mut self.ema {
-            ema.update(&self.optimizer.values())?;
-        }
-        Ok(())
+        // with streams, when all have had their turn
+        if self.runner.plan.streams.is_empty() { self.average() } else { Ok(()) }
     }
 
     /// Forward and backward of one batch: adds its share to the gradients, returns its losses and right answers.

@@ -68,7 +68,7 @@ impl Reader {
         let by_line: HashMap<u64, &str> =
             table.rows.iter().map(|row| (row.line, row.text.as_str())).collect();
         let text = |line: &str| Some((*by_line.get(&line.parse().ok()?)?).to_owned());
-        split.samples.iter().map(|sample| text(&sample.path).ok_or_else(changed)).collect()
+        split.samples.paths().map(|line| text(line).ok_or_else(changed)).collect()
     }
 
     /// The tokens of a split, in its order.

@@ -83,9 +83,7 @@ type Change = Box<dyn Fn(&mut Plan)>;
 fn relabel(class: impl Fn(usize) -> u32) -> impl Fn(&mut Plan) {
     move |plan| {
         let train = plan.data.splits.iter_mut().find(|split| split.name == "train").unwrap();
-        for (at, sample) in train.samples.iter_mut().enumerate() {
-            sample.label = class(at);
-        }
+        train.samples.relabel(|at, _| class(at));
     }
 }
 
@@ -277,12 +275,10 @@ fn classes_that_do_not_fit_are_told() {
             &["contrastive.loss=[\"triplet\"]"],
             Box::new(|plan: &mut Plan| {
                 let train = plan.data.splits.iter_mut().find(|split| split.name == "train").unwrap();
-                let mut seen = Vec::new();
-                train.samples.retain(|sample| {
-                    let first = !seen.contains(&sample.label);
-                    seen.push(sample.label);
-                    first
-                });
+                let labels = train.samples.labels().to_vec();
+                let first = |at: &u32| !labels[..*at as usize].contains(&labels[*at as usize]);
+                let kept: Vec<u32> = (0..labels.len() as u32).filter(first).collect();
+                train.samples = train.samples.pick(&kept);
             }),
             "every class has one training sample: no triplet has a positive",
             "sup_con",

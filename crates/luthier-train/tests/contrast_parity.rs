@@ -88,9 +88,25 @@ fn agree(name: &str, found: &Tensor, wanted: &Value) {
 
 #[test]
 fn five_updates_move_both_encoders_and_the_queue_as_pytorch_does() {
+    five_updates("batch", &["contrastive.key_norm=batch"]);
+}
+
+#[test]
+fn so_they_do_with_running_statistics_that_follow() {
+    five_updates("ema", &[]);
+}
+
+#[test]
+fn so_they_do_with_the_keys_of_the_batch() {
+    five_updates("in_batch", &["contrastive.in_batch=true"]);
+}
+
+fn five_updates(case: &str, sets: &[&str]) {
     let _alone = alone();
     let wanted: Value = serde_json::from_str(include_str!("fixtures/moco_step.json")).unwrap();
-    let recipe = luthier_recipe::parse("parity.toml", RECIPE, &[]).unwrap().recipe;
+    let wanted = &wanted[case];
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    let recipe = luthier_recipe::parse("parity.toml", RECIPE, &sets).unwrap().recipe;
     let prepared = prepare(&recipe, data(), "cpu").unwrap();
     let _quiet = tch::no_grad_guard();
     let parameters = || prepared.model.store.entries().iter().filter(|entry| entry.role != Role::Buffer);

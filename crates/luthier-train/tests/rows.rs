@@ -159,7 +159,7 @@ fn what_is_fitted_is_fitted_on_training_rows_alone() {
     let prepared = prepare(&recipe(&["data.split={ valid = 0.5 }"]), folder.path(), "cpu").unwrap();
     let plan = &prepared.plan;
     let training: Vec<f64> =
-        plan.data.split("train").unwrap().samples.iter().map(|s| s.path.parse().unwrap()).collect();
+        plan.data.split("train").unwrap().samples.paths().map(|line| line.parse().unwrap()).collect();
     let x: Vec<f64> =
         training.iter().map(|line| if *line > 41.0 { 9999.0 } else { (line - 2.0).powi(2) }).collect();
     let mean = x.iter().sum::<f64>() / x.len() as f64;

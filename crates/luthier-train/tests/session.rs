@@ -91,6 +91,30 @@ fn a_run_stopped_after_any_update_and_resumed_says_and_ends_the_same() {
 }
 
 #[test]
+fn the_average_of_the_weights_follows_by_its_decay() {
+    let every = "train.checkpoint={ every = { steps = 1 }, keep = 10 }";
+    let run = train(&["train.ema={ decay = 0.9 }", "train.epochs=1", every], None);
+    let mut folders = luthier_train::checkpoint::list(&run.checkpoints());
+    folders.reverse();
+    assert_eq!(folders.len(), 5);
+    let read = |at: usize, file: &str, name: &str| {
+        let weights = luthier_weights::read(&folders[at].join(file)).unwrap();
+        luthier_model::tensor_of(name, &weights.tensors[name]).unwrap()
+    };
+    for name in ["fc.weight", "conv1.weight", "bn1.bias"] {
+        for now in 1..folders.len() {
+            let (before, average) =
+                (read(now - 1, "ema.safetensors", name), read(now, "ema.safetensors", name));
+            let weights = read(now, "model.safetensors", name);
+            let expected = before * 0.9 + &weights * 0.1;
+            let off = (&average - expected).abs().max().double_value(&[]);
+            assert!(off < 1e-6, "`{name}` is off by {off} after update {}", now + 1);
+            assert!((average - weights).abs().max().double_value(&[]) > 1e-7, "`{name}` was not averaged");
+        }
+    }
+}
+
+#[test]
 fn the_logged_rate_is_the_one_of_the_plan() {
     let sets = ["schedule.type=StepLR", "schedule.step_size=1", "schedule.gamma=0.5", "schedule.unit=epoch"];
     let groups = "optim.groups=[{ match = \"fc.*\", lr_scale = 10 }]";

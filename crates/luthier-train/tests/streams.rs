@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use common::story::Run;
 use common::{alone, data};
 use luthier_plan::{EvalEnd, Event, Plan, streams};
-use luthier_train::{Job, Runner, Session, TrainError, prepare};
+use luthier_train::{Job, Runner, Session, TrainError, checkpoint, prepare};
 use luthier_weights::Weights;
 use miette::Diagnostic;
 use tempfile::TempDir;
@@ -251,13 +251,15 @@ fn the_sum_of_twins_is_one_run_at_twice_the_rate() {
 
 #[test]
 fn a_run_of_streams_that_is_interrupted_goes_on_to_the_last_bit() {
-    let recipe = recipe(&["train.epoch_ends=longest"]).unwrap();
+    let recipe = recipe(&["train.epoch_ends=longest", "train.ema={ decay = 0.6 }"]).unwrap();
     let whole = Run::go(&recipe, None, None);
     for stop in [1, 4, 5, 8] {
         let torn = Run::go(&recipe, None, Some(stop));
         assert_eq!(torn.last().state.update, stop);
         let resumed = Run::go(&recipe, Some(torn), None);
         assert_eq!(distance(&resumed.weights(), &whole.weights()), 0.0, "stopped after {stop}");
+        let averages = [&resumed, &whole].map(|run| run.last().best());
+        assert_eq!(distance(&averages[0], &averages[1]), 0.0, "the average, stopped after {stop}");
         let mut states = [resumed.last().state, whole.last().state];
         states.iter_mut().for_each(|state| {
             state.seconds = 0.0;
@@ -265,6 +267,61 @@ fn a_run_of_streams_that_is_interrupted_goes_on_to_the_last_bit() {
             state.streams.iter_mut().for_each(|stream| stream.sums.seconds = 0.0);
         });
         assert_eq!(states[0], states[1]);
+    }
+}
+
+#[test]
+fn the_average_is_one_of_all_that_any_stream_moves() {
+    // the first moves the backbone, the second a head: none of it is in both
+    let sets = [
+        "streams[0].train=[\"layer4.*\", \"yaw.*\"]",
+        "streams[1].train=[\"classifier.*\", \"dense.*\"]",
+        "train.ema={ decay = 0.7 }",
+        "train.checkpoint={ every = { steps = 1 }, keep = 20 }",
+    ];
+    let recipe = recipe(&sets).unwrap();
+    let start = {
+        let _alone = alone();
+        prepare(&recipe, data(), "cpu").unwrap().model.state()
+    };
+    let run = Run::go(&recipe, None, None);
+    let of =
+        |update: u64| checkpoint::load(&run.folder.path().join(checkpoint::folder_name(update))).unwrap();
+    let last = run.last();
+    assert_eq!(last.state.update, 6);
+    let all: Vec<Weights> = (1..=6).map(|update| of(update).raw()).collect();
+    let averages = last.best();
+    for name in ["layer4.1.conv2.weight", "yaw.bias", "classifier.weight", "dense.weight"] {
+        let (_, begun) = start.iter().find(|(known, _)| known == name).unwrap();
+        let mut expected = begun.detach();
+        for weights in &all {
+            expected = expected * 0.7 + luthier_model_tensor(weights, name) * 0.3;
+        }
+        let off = |to: &tch::Tensor| f64::try_from((&expected - to).abs().max()).unwrap();
+        assert!(off(&luthier_model_tensor(&averages, name)) < 1e-6, "{name}");
+        assert!(off(&luthier_model_tensor(&all[5], name)) > 1e-6, "{name} did not move");
+    }
+    // both streams are evaluated with it
+    let told = |stream: &str| -> Vec<&EvalEnd> {
+        let evals = run.heard.iter().filter_map(|event| match event {
+            Event::EvalEnd(end) if end.stream == stream => Some(end),
+            _ => None,
+        });
+        evals.collect()
+    };
+    let mut plain = recipe.clone();
+    plain.train.ema = None;
+    let other = Run::go(&plain, None, None);
+    assert_eq!(distance(&other.weights(), &all[5]), 0.0, "an average changes nothing of the run");
+    let other_told = |stream: &str| {
+        other.heard.iter().rev().find_map(|event| match event {
+            Event::EvalEnd(end) if end.stream == stream => Some(end.loss),
+            _ => None,
+        })
+    };
+    for stream in ["", "replay"] {
+        let (mine, theirs) = (told(stream).last().unwrap().loss, other_told(stream).unwrap());
+        assert!((mine - theirs).abs() > 1e-7, "`{stream}` was evaluated without the average: {mine}");
     }
 }
 
@@ -327,8 +384,11 @@ fn what_does_not_fit_is_told_with_its_stream() {
     told(&["model.heads.classifier.classes=5"], &["the head `classifier` has 5 classes, and the data has 8"]);
     told(&["streams[0].loss_weights={ classifier = 1.0 }"], &["no stream trains the head `yaw`"]);
     told(&["streams[1].data.train=nowhere"], &["nowhere"]);
-    told(&["train.interleave=sum"], &["stream `replay` has `optim`, and nothing to step with it"]);
-    told(&["train.ema={ decay = 0.9 }"], &["an average of the weights does not go with streams"]);
+    let each = ["optim", "schedule", "train", "clip_grad_norm"];
+    let sentences = each.map(|key| format!("stream `replay` has `{key}`, and nothing to step with it"));
+    told(&["train.interleave=sum"], &sentences.each_ref().map(String::as_str));
+    let stages = "stages=[{ name = \"a\", epochs = 1 }, { name = \"b\", epochs = 1 }]";
+    told(&[stages], &["a list of stages does not go with streams", "each stream's `train`"]);
     told(&["task=text-classification", "model.heads={}"], &["only pictures are trained on in streams"]);
     told(&["model.heads={}"], &["a multi-task model has heads"]);
     told(&["train.interleave=ratio", "streams[1].steps=9"], &["takes 9 in a row"]);

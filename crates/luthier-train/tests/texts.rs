@@ -217,8 +217,23 @@ fn balanced_splits_are_kept_by_line() {
     let sizes: Vec<usize> = plan.data.splits.iter().map(|split| split.samples.len()).collect();
     assert_eq!(sizes, [12, 4, 4]);
     let train = &plan.data.splits[0];
-    assert_eq!(train.place(0), format!("texts.tsv:{}", train.samples[0].path));
+    assert_eq!(train.place(0), format!("texts.tsv:{}", train.samples.path(0).unwrap()));
     assert!(plan.notes.iter().any(|note| note.contains("40 of 60 samples are left out")), "{:?}", plan.notes);
+}
+
+#[test]
+fn what_is_odd_in_a_table_is_counted_by_kind() {
+    let mut rows = table(40).into_bytes();
+    rows.extend_from_slice(b"spam\t\nham\t  \nspam\tcaf\xe9\nham\nham\tlove\x01\x1b home\n");
+    let folder = folder("");
+    std::fs::write(folder.path().join("texts.tsv"), rows).unwrap();
+    let notes = plan(folder.path(), &["data.on_error=skip"]).unwrap().notes;
+    let expected = [
+        "4 rows of `texts.tsv` are left out (2 of empty text, 1 with a missing field, 1 not UTF-8), the first is \
+         `texts.tsv:41`",
+        "1 text of `texts.tsv` has control characters, which stay in it",
+    ];
+    assert!(expected.iter().all(|line| notes.iter().any(|note| note == line)), "{notes:?}");
 }
 
 #[test]
@@ -276,7 +291,8 @@ fn texts_are_predicted_and_empty_ones_have_no_answer() {
     let prepared = prepare(&recipe(&[]), folder.path(), "cpu").unwrap();
     let runner = Runner::new(prepared.plan, prepared.model).unwrap();
     let texts = ["free prize".to_string(), String::new(), "love ".repeat(100)];
-    let answers = runner.predict_texts(&texts).unwrap();
+    let (answers, cut) = runner.predict_texts(&texts).unwrap();
+    assert_eq!(cut, 1);
     assert_eq!(answers.iter().map(|answer| answer.tokens).collect::<Vec<_>>(), [2, 0, 16]);
     assert!(answers[1].probabilities.is_none());
     let sum: f32 = answers[0].probabilities.as_ref().unwrap().iter().sum();

@@ -30,7 +30,7 @@ fn main() {
     if has("--cost") {
         return cost(&plan, &voice);
     }
-    let mut listener = progress::listener(&plan, &voice);
+    let mut listener = progress::listener(&plan, None, &voice);
     for event in story::events(&plan) {
         let seconds = match &event {
             Event::StepEnd(step) => step.seconds,
@@ -50,7 +50,7 @@ fn main() {
 fn cost(plan: &Plan, voice: &Voice) {
     let steps: Vec<Event> =
         story::events(plan).into_iter().filter(|event| matches!(event, Event::StepEnd(_))).collect();
-    let mut listener = progress::listener(plan, voice);
+    let mut listener = progress::listener(plan, None, voice);
     if let Some(begin) = story::events(plan).iter().find(|event| matches!(event, Event::EpochBegin { .. })) {
         let _ = listener.hear(begin);
     }

@@ -89,9 +89,7 @@ fn what_is_contrasted_is_told_without_a_queue_where_there_is_none() {
 fn many_classes_are_shortened() {
     let mut plan = common::plan();
     plan.data.classes = (0..1000).map(|class| format!("class-{class:03}")).collect();
-    for (at, sample) in plan.data.splits[0].samples.iter_mut().enumerate() {
-        sample.label = at as u32;
-    }
+    plan.data.splits[0].samples.relabel(|at, _| at as u32);
     let page = plan_text(&plan, &Look::PLAIN, 0);
     assert_eq!(page.lines().filter(|line| line.contains("class-")).count(), 8, "{page}");
 }

@@ -45,6 +45,49 @@ fn a_resumed_run_says_where_it_goes_on() {
     insta::assert_snapshot!(lines(&rest));
 }
 
+/// Whether each epoch's row is called the best so far.
+fn stars(text: &str) -> Vec<bool> {
+    let rows = text.lines().filter(|line| line.contains('%') && line.trim_start().contains("/5 "));
+    rows.map(|line| line.ends_with("best")).collect()
+}
+
+#[test]
+fn a_checkpoint_that_is_told_of_late_stars_no_other_row() {
+    let mut events = story::events(&common::plan());
+    assert_eq!(stars(&lines(&events)), [true, true, true, false, true]);
+    // it is written while the run goes on: the fourth epoch's row is being filled when the third's is on disk
+    for at in (0..events.len()).rev() {
+        if matches!(events[at], Event::CheckpointSaved { .. }) {
+            let later = events[at + 1..].iter().position(|event| matches!(event, Event::EpochEnd { .. }));
+            let saved = events.remove(at);
+            events.insert(later.map_or(events.len() - 1, |later| at + later + 1), saved);
+        }
+    }
+    assert_eq!(stars(&lines(&events)), [true, true, true, false, true]);
+}
+
+#[test]
+fn a_resumed_run_knows_what_was_best() {
+    let plan = common::plan();
+    let mut written = Vec::new();
+    let mut listener = Lines::new(&plan, Look::PLAIN, 0, &mut written).after(Some(0.85));
+    tell(&mut listener, &story::events(&plan));
+    let text = String::from_utf8(written).expect("lines are text");
+    assert_eq!(stars(&text), [false, false, true, false, true]);
+}
+
+#[test]
+fn of_rates_that_fall_with_depth_the_recipes_own_is_told() {
+    let mut plan = common::plan();
+    plan.groups = vec![plan.groups[0].clone(), plan.groups[0].clone()];
+    plan.groups[0].lr = 1e-5;
+    plan.groups[1].lr = plan.recipe.optim.lr;
+    let mut written = Vec::new();
+    tell(&mut Lines::new(&plan, Look::PLAIN, 0, &mut written), &story::events(&plan));
+    let text = String::from_utf8(written).expect("lines are text");
+    assert!(text.contains(" 0.01 ") && !text.contains("1e-5"), "{text}");
+}
+
 #[test]
 fn an_update_that_fp16_skipped_is_told() {
     let mut events = story::events(&common::plan());

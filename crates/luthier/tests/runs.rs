@@ -68,6 +68,21 @@ fn runs_stand_side_by_side() {
     for ending in ["svg", "png", "pdf"] {
         assert!(folder.path().join(format!("curves.v1.{ending}")).is_file(), "{ending}");
     }
+    let legend = |file: &str| std::fs::read_to_string(folder.path().join(file)).expect("it was drawn");
+    assert!(legend("curves.v1.svg").contains(">high, training<"));
+
+    // names that are but dates say nothing; what differs does
+    for (name, dated) in [("low", "a-20261126-111412"), ("high", "a-20261126-111412-2")] {
+        std::fs::rename(folder.path().join("runs").join(name), folder.path().join(dated)).expect("one disk");
+    }
+    let words = ["compare", "a-20261126-111412", "a-20261126-111412-2", "--out", "new/dated.svg"];
+    let output = call(folder.path(), &words);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let dated = legend("new/dated.svg");
+    assert!(dated.contains(">optim.lr 0.5, training<") && !dated.contains("a-20261126"));
+    for (name, dated) in [("low", "a-20261126-111412"), ("high", "a-20261126-111412-2")] {
+        std::fs::rename(folder.path().join(dated), folder.path().join("runs").join(name)).expect("one disk");
+    }
 
     let output = call(folder.path(), &["compare", "runs/low", "runs"]);
     assert_eq!(output.status.code(), Some(2));

@@ -12,7 +12,7 @@ use crate::checks::shaped;
 use crate::error::refused;
 use crate::geometry::normalize;
 use pass::Pass;
-pub(crate) use pass::floats;
+pub(crate) use pass::{blocks, floats};
 
 pub use rows::Rows;
 pub use seed::plus_plus;

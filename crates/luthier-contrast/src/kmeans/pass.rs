@@ -11,6 +11,9 @@ use crate::error::refused;
 /// faster, and threads wait for one another after each.
 const PRODUCTS: i64 = 1 << 22;
 
+/// Numbers of a block's rows: 4 MB. With few centres, products alone would allow all rows of a middling set at once.
+const NUMBERS: i64 = 1 << 20;
+
 /// What passes over the rows know and find. A value is ‖c‖² − 2 x·c, which orders centres as distances do.
 pub(super) struct Pass {
     /// ‖row‖²
@@ -32,7 +35,7 @@ impl Pass {
     pub fn new(rows: &dyn Rows, clusters: i64) -> Result<Pass, ContrastError> {
         let (count, width) = (rows.rows() as usize, rows.width() as usize);
         let mut squares = Vec::with_capacity(count);
-        for (first, count) in blocks(rows.rows(), PRODUCTS / rows.width().max(1)) {
+        for (first, count) in blocks(rows.rows(), NUMBERS / 4 / rows.width().max(1)) {
             let part = rows.block(first, count)?;
             let part =
                 part.f_square()?.f_sum_dim_intlist(1, false, None::<Kind>)?.f_to_device(Device::Cpu)?;
@@ -64,7 +67,7 @@ impl Pass {
     pub fn run(&mut self, rows: &dyn Rows, centres: &Tensor, sum: bool) -> Result<bool, ContrastError> {
         self.sums.fill(0.0);
         self.counts.fill(0);
-        let block = (PRODUCTS / centres.size()[0]).max(64);
+        let block = (PRODUCTS / centres.size()[0]).min(NUMBERS / rows.width().max(1)).max(64);
         let all = Columns::new(centres)?;
         let which = self.moved(centres)?;
         if which.as_ref().is_some_and(Vec::is_empty) {
@@ -201,7 +204,8 @@ impl Columns {
     }
 }
 
-fn blocks(rows: i64, block: i64) -> impl Iterator<Item = (i64, i64)> {
+/// `0 .. rows` as (first, count) of blocks.
+pub(crate) fn blocks(rows: i64, block: i64) -> impl Iterator<Item = (i64, i64)> {
     let block = block.max(1);
     (0..rows).step_by(block as usize).map(move |first| (first, block.min(rows - first)))
 }

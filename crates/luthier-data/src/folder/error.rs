@@ -10,7 +10,7 @@ use crate::picture::PictureError;
 pub enum FolderError {
     /// There is nothing at the path
     #[error("the data folder `{}` does not exist", .root.display())]
-    #[diagnostic(help("paths are relative to the recipe"))]
+    #[diagnostic(help("check the path; one in a recipe is relative to the recipe's folder"))]
     Missing {
         /// The path
         root: PathBuf,

@@ -8,9 +8,13 @@ mod batch;
 mod cache;
 mod epoch;
 mod error;
+mod kept;
 mod sample;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use luthier_recipe::OnError;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -23,13 +27,30 @@ use crate::{picture::Limits, transforms::Chain};
 use batch::Buffers;
 use cache::Cache;
 
+/// A list of samples, kept by whoever has it already: loaders share it.
+pub trait Listed: Send + Sync {
+    /// How many
+    fn count(&self) -> usize;
+    /// Path below the root, and label; `None` beyond the last
+    fn sample(&self, index: usize) -> Option<(&str, u32)>;
+}
+
+impl Listed for Vec<(String, u32)> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn sample(&self, index: usize) -> Option<(&str, u32)> {
+        self.get(index).map(|(path, label)| (path.as_str(), *label))
+    }
+}
+
 /// The samples a loader draws from.
-#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// The folder that paths are below
     pub root: PathBuf,
-    /// Path below the root, and label
-    pub samples: Vec<(String, u32)>,
+    /// What is below it
+    pub samples: Box<dyn Listed>,
     /// What is refused before it is decoded
     pub limits: Limits,
 }
@@ -41,7 +62,7 @@ pub struct LoaderOptions {
     pub threads: usize,
     /// Batches made ahead of the one in use, at least 1
     pub prefetch_batches: usize,
-    /// Memory for decoded pictures that are used again, in bytes; 0 switches it off. Beside it up to 64 MiB hold
+    /// Room for decoded pictures that are used again, in bytes; 0 switches it off. Beside it up to 64 MiB of memory hold
     /// where the pieces of JPEGs begin, if they are cropped at random and decoded anew
     pub cache_bytes: usize,
     /// The run's seed: decides the random transforms
@@ -96,11 +117,34 @@ struct Shared {
 }
 
 impl Loader {
-    /// Starts the threads.
+    /// Starts the threads. Decoded pictures are kept in memory.
     ///
     /// # Errors
     /// When the chain leaves pictures of different sizes, or the system refuses threads.
     pub fn new(source: Arc<Source>, chain: Chain, options: LoaderOptions) -> Result<Loader, DataError> {
+        Loader::start(source, chain, options, Cache::new)
+    }
+
+    /// As [`Loader::new`], with decoded pictures in a file without a name below `folder`: memory is the same for any
+    /// number of them. Where nothing can be written there, or no more, pictures are decoded anew.
+    ///
+    /// # Errors
+    /// As [`Loader::new`].
+    pub fn keeping_in(
+        folder: &Path,
+        source: Arc<Source>,
+        chain: Chain,
+        options: LoaderOptions,
+    ) -> Result<Loader, DataError> {
+        Loader::start(source, chain, options, |samples, limit| Cache::in_file(samples, limit, folder))
+    }
+
+    fn start(
+        source: Arc<Source>,
+        chain: Chain,
+        options: LoaderOptions,
+        cache: impl FnOnce(usize, usize) -> Cache,
+    ) -> Result<Loader, DataError> {
         let (height, width) = chain.output_size()?;
         let pool = ThreadPoolBuilder::new()
             .num_threads(options.threads)
@@ -108,7 +152,7 @@ impl Loader {
             .build()
             .map_err(|e| DataError::Threads { reason: e.to_string() })?;
         let shared = Shared {
-            cache: Cache::new(source.samples.len(), options.cache_bytes),
+            cache: cache(source.samples.count(), options.cache_bytes),
             source,
             chain,
             height,

@@ -31,7 +31,7 @@ impl Shared {
     }
 
     pub(super) fn label(&self, index: u32) -> i64 {
-        self.source.samples.get(index as usize).map_or(-1, |(_, label)| i64::from(*label))
+        self.source.samples.sample(index as usize).map_or(-1, |(_, label)| i64::from(label))
     }
 
     /// The sample after the part of the chain that is the same in every epoch.
@@ -50,8 +50,8 @@ impl Shared {
         out: &mut [f32],
     ) -> Result<(), DataError> {
         let (bytes, limits) = (self.read(index)?, self.source.limits);
-        let read_through = || self.chain.cuts_first().then(|| picture::index(&bytes, limits))?;
-        let places = self.cache.index(index, read_through);
+        let read_through = || picture::index(&bytes, limits);
+        let places = if self.chain.cuts_first() { self.cache.index(index, read_through) } else { None };
         // every picture is read or decoded whole once: whether it is broken must not depend on the box that is drawn
         if places.is_none() && !self.cache.is_sound(index) {
             let decoded = picture::decode(&bytes, limits).map_err(|e| self.unreadable(index, e))?;
@@ -65,13 +65,14 @@ impl Shared {
     }
 
     fn read(&self, index: u32) -> Result<Vec<u8>, DataError> {
-        let (path, _) = self.source.samples.get(index as usize).ok_or(DataError::NoSuchSample { index })?;
+        let (path, _) =
+            self.source.samples.sample(index as usize).ok_or(DataError::NoSuchSample { index })?;
         let path = self.source.root.join(path);
         picture::read_file(&path, self.source.limits).map_err(|e| self.unreadable(index, e))
     }
 
     fn unreadable(&self, index: u32, source: PictureError) -> DataError {
-        let path = self.source.samples.get(index as usize).map(|(path, _)| path.clone());
+        let path = self.source.samples.sample(index as usize).map(|(path, _)| path.to_owned());
         DataError::Picture { path: path.unwrap_or_default(), source }
     }
 }

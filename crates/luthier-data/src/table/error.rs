@@ -75,7 +75,7 @@ pub enum RowFault {
 pub enum TableError {
     /// There is nothing at the path
     #[error("the table `{}` does not exist", .path.display())]
-    #[diagnostic(help("paths are relative to the recipe"))]
+    #[diagnostic(help("check the path; one in a recipe is relative to the recipe's folder"))]
     Missing {
         /// The path
         path: PathBuf,

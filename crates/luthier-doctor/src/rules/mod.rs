@@ -108,6 +108,7 @@ static STATIC: &[&Rule] = &[
     &training::average_slow::RULE,
     &distributed::rate::RULE,
     &contrastive::same_views::RULE,
+    &contrastive::batch_statistics::RULE,
     &contrastive::queue_too_long::RULE,
     &contrastive::temperature::RULE,
     &contrastive::few_positives::RULE,
@@ -131,6 +132,7 @@ static STATIC: &[&Rule] = &[
 static READ: &[&Rule] = &[
     &activation::vanishing_run::RULE,
     &contrastive::same_views_run::RULE,
+    &contrastive::below_untrained::RULE,
     &contrastive::collapsed::RULE,
     &contrastive::stuck_at_margin::RULE,
     &contrastive::none_active::RULE,

@@ -171,6 +171,20 @@ impl Made {
         self
     }
 
+    /// The nearest neighbours' accuracy before the first update, and after each epoch.
+    pub fn neighbours_since_start(self, accuracies: &[f64]) -> Self {
+        let looks = vec![(0.05, -1.0, 0.06); accuracies.len() - 1];
+        self.embeddings(&looks).untrained(0.05).neighbours(accuracies)
+    }
+
+    /// How embeddings lay before the first update.
+    pub fn untrained(mut self, std: f64) -> Self {
+        let looks = flat(1).embeddings(&[(0.02, -0.1, std)]).0.metrics.embeddings;
+        let looks = looks.into_iter().map(|look| EmbeddingsPoint { at: at(0), ..look });
+        self.0.metrics.embeddings.splice(0..0, looks);
+        self
+    }
+
     /// The instance accuracy of each update.
     pub fn instances(self, accuracy: impl Fn(u64) -> f64) -> Self {
         self.steps(|step| {

@@ -15,6 +15,7 @@ pub fn run(args: &CompareArgs, device: Option<&str>, voice: &Voice) -> Result<()
             "`luthier compare RUN RUN…` compares runs that are there",
         ));
     };
+    luthier::compare::make_room(args.out.as_deref())?;
     let stop = signals::stop_flag()?;
     let mut runs: Vec<PathBuf> = Vec::new();
     // every arm is planned before the first is trained: a slip in the last one is no reason to wait for the others

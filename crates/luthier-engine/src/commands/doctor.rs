@@ -7,7 +7,7 @@ use luthier::args::{DoctorArgs, ProbeKind};
 use luthier::show::verdict_text;
 use luthier::voice::{self, Blame, Failure, Sentence, Voice};
 use luthier_doctor::{Facts, Finding, Fix, Outcome, ProbeFacts, RunFacts, Severity, Status, Verdict, judge};
-use luthier_plan::{Plan, PlanError};
+use luthier_plan::{Plan, PlanError, streams};
 use luthier_recipe::Loaded;
 use luthier_track::{RunDir, write_atomic};
 use luthier_train::TrainError;
@@ -87,7 +87,7 @@ fn open(args: &DoctorArgs) -> Result<Subject, Failure> {
     let run = RunDir::open(&args.subject).or_call()?;
     let plan = run.plan().or_call()?;
     // the recipe as it was resolved: what was typed may have been changed by `--set`
-    let text = luthier_recipe::render(&plan.recipe);
+    let text = luthier_recipe::render(&streams::recipe(&plan));
     let file = run.recipe_path().display().to_string();
     let mut loaded = luthier_recipe::parse(&file, &text, &args.overrides.set).or_call()?;
     loaded.base = PathBuf::from(&plan.base);
@@ -161,8 +161,13 @@ fn without_weights(loaded: &Loaded, device: &str) -> Option<Plan> {
     let mut recipe = loaded.recipe.clone();
     recipe.model.weights = Some("none".into());
     let mut plan = luthier_train::prepare(&recipe, &loaded.base, device).ok()?.plan;
-    plan.recipe = loaded.recipe.clone();
-    plan.model.weights = loaded.recipe.model.weights().into();
+    let mut others = std::mem::take(&mut plan.streams);
+    for own in std::iter::once(&mut plan).chain(&mut others) {
+        // each stream's recipe is what it was resolved to, but for the weights
+        own.recipe.model.weights.clone_from(&loaded.recipe.model.weights);
+        own.model.weights = loaded.recipe.model.weights().into();
+    }
+    plan.streams = others;
     Some(plan)
 }
 

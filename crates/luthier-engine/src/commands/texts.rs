@@ -17,8 +17,8 @@ const AT_ONCE: usize = 256;
 const SHOWN: usize = 60;
 
 pub fn run(runner: &Runner, args: &PredictArgs, voice: &Voice) -> Result<(), Failure> {
-    let mut given: Box<dyn Iterator<Item = std::io::Result<String>>> =
-        Box::new(args.text.iter().cloned().map(Ok));
+    let mut given: Box<dyn Iterator<Item = std::io::Result<(String, bool)>>> =
+        Box::new(args.text.iter().cloned().map(|text| Ok((text, true))));
     let mut inputs = args.inputs.clone();
     if inputs.is_empty() && args.text.is_empty() {
         inputs.push("-".into());
@@ -36,27 +36,44 @@ pub fn run(runner: &Runner, args: &PredictArgs, voice: &Voice) -> Result<(), Fai
         };
         given = Box::new(given.chain(lines(source)));
     }
-    let (mut answered, mut line) = (0, 0);
+    let (mut answered, mut line, mut long) = (0, 0, 0);
     loop {
-        let part: Vec<String> = given.by_ref().take(AT_ONCE).collect::<Result<_, _>>().map_err(|error| {
-            Failure::misuse(format!("the input cannot be read: {error}"), "give a text a line")
-        })?;
+        let part: Vec<(String, bool)> =
+            given.by_ref().take(AT_ONCE).collect::<Result<_, _>>().map_err(|error| {
+                Failure::misuse(format!("the input cannot be read: {error}"), "give a text a line")
+            })?;
         if part.is_empty() {
             break;
         }
-        for answer in runner.predict_texts(&part).or_subject()? {
+        let (part, whole): (Vec<String>, Vec<bool>) = part.into_iter().unzip();
+        let (answers, cut) = runner.predict_texts(&part).or_subject()?;
+        long += cut;
+        for (answer, whole) in answers.iter().zip(whole) {
             line += 1;
-            answered += usize::from(say(&answer, line, runner, args, voice)?);
+            if !whole {
+                voice.warn(&format!(
+                    "text {line} is not UTF-8: bytes that belong to no character are read as `\u{FFFD}`"
+                ));
+            }
+            answered += usize::from(say(answer, line, runner, args, voice)?);
         }
     }
     if line == 0 {
         return Err(Failure::misuse("there is no text to classify", "give a text a line, or `--text`"));
     }
+    if long > 0 {
+        let most = runner.plan.text.as_ref().map_or(0, |text| text.max_length);
+        voice.warn(&format!("{} longer than {most} tokens: what is beyond was not read", text_count(long)));
+    }
     if answered == 0 { Err(Failure::quiet(1)) } else { Ok(()) }
 }
 
-/// Lines without their ends; bytes that are no UTF-8 are replaced, as tokenizers would.
-fn lines(source: Box<dyn Read>) -> impl Iterator<Item = std::io::Result<String>> {
+fn text_count(count: usize) -> String {
+    if count == 1 { "1 text is".into() } else { format!("{count} texts are") }
+}
+
+/// Lines without their ends, and whether they are UTF-8; bytes that are none are replaced, as tokenizers would.
+fn lines(source: Box<dyn Read>) -> impl Iterator<Item = std::io::Result<(String, bool)>> {
     let mut reader = BufReader::new(source);
     std::iter::from_fn(move || {
         let mut bytes = Vec::new();
@@ -64,7 +81,8 @@ fn lines(source: Box<dyn Read>) -> impl Iterator<Item = std::io::Result<String>>
             Ok(0) => None,
             Ok(_) => {
                 let text = String::from_utf8_lossy(&bytes);
-                Some(Ok(text.trim_end_matches(['\n', '\r']).to_owned()))
+                let whole = matches!(text, std::borrow::Cow::Borrowed(_));
+                Some(Ok((text.trim_end_matches(['\n', '\r']).to_owned(), whole)))
             }
             Err(error) => Some(Err(error)),
         }

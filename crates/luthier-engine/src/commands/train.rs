@@ -8,7 +8,7 @@ use luthier::launch;
 use luthier::progress;
 use luthier::voice::{Blame, Failure, Sentence, Voice};
 use luthier_doctor::{Facts, RunFacts, Severity, Status, Verdict, judge};
-use luthier_plan::{Listener, Outcome, Plan, RunEnd, World};
+use luthier_plan::{Listener, Outcome, Plan, RunEnd, World, streams};
 use luthier_recipe::Recipe;
 use luthier_track::{MetricsStream, RunDir, TensorBoard};
 use luthier_train::{Checkpoint, Job, Ranks, Runner, Session, TrainError, checkpoint};
@@ -87,8 +87,7 @@ pub fn begin(
         Some(path) => RunDir::create_at(path).or_call()?,
         None => RunDir::create(Path::new("runs"), &loaded.recipe.name).or_call()?,
     };
-    run.write_recipe(&loaded.text).or_call()?;
-    run.write_plan(&prepared.plan).or_call()?;
+    let run = run.begin(&loaded.text, &prepared.plan).or_call()?;
     for note in &prepared.plan.notes {
         voice.warn(note);
     }
@@ -115,8 +114,8 @@ fn resume(
     if let Some(device) = device.filter(|_| world.is_some()) {
         plan.device = device.to_owned();
     }
-    if let Some(recipe) = recipe.filter(|recipe| **recipe != plan.recipe) {
-        return Err(changed(&plan.recipe, recipe, path));
+    if let Some((then, now)) = recipe.and_then(|recipe| streams::changed(&plan, recipe)) {
+        return Err(changed(&then, &now, path));
     }
     let checkpoint = match checkpoint::newest(&run.checkpoints()) {
         Ok((checkpoint, passed)) => {
@@ -165,11 +164,12 @@ fn go(
         let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.listeners.get(name));
         kept.cloned().unwrap_or(serde_json::Value::Null)
     };
+    let best = checkpoint.as_ref().and_then(|checkpoint| checkpoint.state.best).map(|best| best.metric);
     let groups: Vec<&str> = plan.groups.iter().map(|group| group.name.as_str()).collect();
     let metrics = MetricsStream::resume(&run, &state("metrics")).or_subject()?;
     let board = TensorBoard::resume(&run, &groups, &state("tensorboard")).or_subject()?;
     let mut listeners: Vec<Box<dyn Listener>> =
-        vec![Box::new(metrics), Box::new(board), progress::listener(&plan, voice)];
+        vec![Box::new(metrics), Box::new(board), progress::listener(&plan, best, voice)];
     let session = Session::new(job, &run.checkpoints(), &mut listeners, stop).or_subject()?;
     let session = match &checkpoint {
         Some(checkpoint) => session.resume(checkpoint).or_subject()?,

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod rows;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -128,14 +128,18 @@ pub(super) fn of_size(asked: &VitShape) -> Value {
         VitSize::Large => (1024, 24, 16),
     };
     let width = asked.hidden_size.unwrap_or(width);
-    json!({
+    let mut config = json!({
         "model_type": "vit",
         "hidden_size": width,
         "num_hidden_layers": asked.num_hidden_layers.unwrap_or(blocks),
         "num_attention_heads": asked.num_attention_heads.unwrap_or(heads),
         "intermediate_size": width.saturating_mul(4),
         "patch_size": asked.patch_size,
-    })
+    });
+    if let Some(deviation) = asked.initializer_range {
+        config["initializer_range"] = json!(deviation);
+    }
+    config
 }
 
 /// A config by the shapes of weights under our names, for files that have none beside them, such as `timm`'s. Heads are

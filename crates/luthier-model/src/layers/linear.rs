@@ -124,8 +124,9 @@ impl Linear {
         }
     }
 
-    /// As [`Linear::forward`] of each layer on the same input. The `A x` of those that have LoRA are one product, and one
-    /// mask drops the inputs of all: to each layer that is what a mask of its own is.
+    /// As [`Linear::forward`] of each layer on the same input. Where nothing is dropped, the `A x` of those that have LoRA
+    /// are one product. With dropout each layer draws a mask of its own, as PEFT's do: what one mask hid from queries and
+    /// values alike, neither would learn from.
     ///
     /// # Errors
     /// As [`Linear::forward`].
@@ -135,17 +136,16 @@ impl Linear {
     ) -> Result<[Tensor; N], ModelError> {
         let slots = layers.map(|layer| layer.slot.get());
         let adapters: Vec<&Adapter> = slots.iter().filter_map(|slot| slot.as_ref()).collect();
-        let Some((first, others)) = adapters.split_first().filter(|(first, others)| {
-            !others.is_empty()
-                && adapters.iter().all(|one| one.magnitude.is_none() && one.dropout == first.dropout)
-        }) else {
+        let train = layers.iter().any(|layer| layer.switches.trains());
+        let apart = |adapter: &&Adapter| adapter.magnitude.is_some() || (train && adapter.dropout > 0.0);
+        if adapters.len() < 2 || adapters.iter().any(apart) {
             drop(adapters);
             drop(slots);
             return parts(layers.iter().map(|layer| layer.forward(x)).collect::<Result<_, _>>()?);
-        };
+        }
         let a = Tensor::f_cat(&adapters.iter().map(|adapter| &adapter.a).collect::<Vec<_>>(), 0)?;
-        let low = first.seen(x, layers[0].switches.trains())?.f_linear(&a, None::<&Tensor>)?;
-        let count = i64::try_from(others.len()).unwrap_or(i64::MAX) + 1;
+        let low = x.f_linear(&a, None::<&Tensor>)?;
+        let count = i64::try_from(adapters.len()).unwrap_or(i64::MAX);
         let mut lows = low.f_chunk(count, -1)?.into_iter();
         let mut outputs = Vec::with_capacity(N);
         for (layer, slot) in layers.iter().zip(&slots) {

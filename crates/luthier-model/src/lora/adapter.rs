@@ -23,7 +23,7 @@ pub(crate) struct Adapter {
 
 impl Adapter {
     /// What A sees of `x`.
-    pub(crate) fn seen(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
+    fn seen(&self, x: &Tensor, train: bool) -> Result<Tensor, ModelError> {
         let drops = train && self.dropout > 0.0;
         Ok(if drops { luthier_torch::dropout(x, self.dropout)? } else { x.shallow_clone() })
     }

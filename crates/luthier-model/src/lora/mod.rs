@@ -7,7 +7,7 @@ mod peft;
 mod site;
 mod targets;
 
-use luthier_plan::{LoraPlan, Role};
+use luthier_plan::{LORA_TENSORS as TENSORS, LoraPlan, Role};
 use luthier_recipe::LoraBias;
 use luthier_torch::manual_seed;
 use tch::Tensor;
@@ -17,9 +17,6 @@ pub use peft::{AdapterFile, read_adapter};
 pub(crate) use site::{Site, Sites, Slot};
 
 use crate::{Builder, Init, Model, ModelError, ParamStore};
-
-/// Names of the tensors of LoRA below a layer's.
-const TENSORS: [&str; 3] = [".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"];
 
 /// Its draws are others than those of the model, which the same seed decides.
 const STREAM: u64 = 0x4C6F_5241;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use luthier_plan::{LoraPlan, PlanError};
+use luthier_plan::{LORA_TENSORS as TENSORS, LoraPlan, PlanError, of_lora};
 use luthier_recipe::{Arch, Lora, LoraBias};
 use luthier_weights::Weights;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::{TENSORS, targets};
+use super::targets;
 use crate::{Model, ModelError, read_config, tensor_of};
 
 /// What stands before every name of a layer.
@@ -116,7 +116,7 @@ impl AdapterFile {
                     .is_some_and(|layer| modules.iter().any(|m| model.names_of(m).iter().any(|n| n == layer)))
             })
         };
-        let lost = self.weights.tensors.keys().find(|name| name.contains(".lora_") && !known(name));
+        let lost = self.weights.tensors.keys().find(|name| of_lora(name) && !known(name));
         if let Some(name) = lost {
             let what = format!("the adapter has `{name}`, and the model no linear layer for it");
             return Err(PlanError::at(key, what).help("the adapter is another model's"));
@@ -285,7 +285,7 @@ impl Model {
         let layers =
             self.parameters().filter_map(|entry| entry.name.rsplit_once('.').map(|(layer, _)| layer));
         let mut others = layers.filter(|layer| {
-            !layer.contains(".lora_") && !plan.modules.iter().chain(&plan.modules_to_save).any(|m| m == layer)
+            !of_lora(layer) && !plan.modules.iter().chain(&plan.modules_to_save).any(|m| m == layer)
         });
         let clash = others.any(|layer| words.contains(&last(&self.exported(layer))));
         let numbers = words.iter().any(|word| word.bytes().all(|byte| byte.is_ascii_digit()));

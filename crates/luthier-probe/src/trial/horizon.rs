@@ -1,12 +1,15 @@
 //! How much of a recipe a trial runs: all of it where the clock allows that, otherwise fewer samples, and fewer epochs
-//! only where samples alone do not do it. So a schedule keeps its shape.
+//! only where samples alone do not do it. So a schedule keeps its shape. Where one recipe's schedule counts updates and the
+//! other's epochs, it is the other way round: in an epoch of ten updates, halving the rate every three epochs spends as much as a
+//! tenfold rate that is halved every three updates, and a trial would call the two equal.
 
+use std::mem::discriminant;
 use std::path::Path;
 use std::time::Instant;
 
 use luthier_data::epoch_order;
 use luthier_plan::{DataPlan, Plan, SplitPlan, streams};
-use luthier_recipe::{Curve, Every, Recipe};
+use luthier_recipe::{Curve, Every, Interleave, Recipe};
 use luthier_train::{Prepared, TrainError, cut, prepare};
 
 use super::arm::{self, Arm};
@@ -87,12 +90,20 @@ impl Horizon {
         // neighbours are looked for among the training samples, and two views are held against each other
         let looked = if contrasts { held_out + 3 * train } else { held_out };
         let evaluating = looked as f64 * cost.forward * evaluations(recipes, epochs);
+        let counted = counted_apart(recipes);
         let within = |seeds: u64| {
             let left = clock.left() * PLANNED / (2 * seeds) as f64 - cost.setup - evaluating;
-            let affordable = (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
+            let within = |epochs: f64| (left / (epochs * cost.sample + cost.forward)).max(0.0) as usize;
+            let affordable = within(epochs);
             let shorter = (left / fewest as f64 - cost.forward) / (epochs * cost.sample);
-            let epochs = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
-            let mut kept = affordable.clamp(fewest, train);
+            let (mut kept, epochs) = if counted {
+                let passes = (left / train.max(1) as f64 - cost.forward) / cost.sample;
+                let whole = passes.floor().clamp(1.0, epochs);
+                (within(whole).clamp(fewest, train), whole / epochs)
+            } else {
+                let share = if affordable >= fewest { 1.0 } else { shorter.clamp(0.0, 1.0) };
+                (affordable.clamp(fewest, train), share)
+            };
             if contrasts && kept > batch && kept % batch == 1 {
                 // a last batch of one sample has no other to contrast it with
                 kept -= 1;
@@ -137,7 +148,8 @@ impl Horizon {
         let mut recipe = recipe.clone();
         // stages name their own lengths
         if recipe.stages.is_empty() {
-            recipe.train.epochs = ((recipe.train.epochs as f64 * self.epochs) as u64).max(1);
+            // a share of whole epochs is not to lose one to rounding
+            recipe.train.epochs = ((recipe.train.epochs as f64 * self.epochs + 1e-6) as u64).max(1);
         }
         recipe.eval.at_end = Vec::new();
         recipe.eval.batches = None;
@@ -175,8 +187,7 @@ impl Part {
         let pick = |split: &SplitPlan, name: &str, mut indices: Vec<u32>| {
             // in the order of the recipe: it may ask not to shuffle
             indices.sort_unstable();
-            let samples = indices.iter().filter_map(|at| split.samples.get(*at as usize).cloned()).collect();
-            SplitPlan { name: name.into(), samples, ..split.clone() }
+            SplitPlan { name: name.into(), samples: split.samples.pick(&indices), ..split.clone() }
         };
         let drawn = |split: &SplitPlan| epoch_order(split.samples.len(), seed, u64::MAX, true);
         let Some(train) = plan.data.split("train") else { return plan.data.clone() };
@@ -202,6 +213,18 @@ impl Part {
 /// A run looks at the held-out samples after each epoch because something depends on it.
 fn judged_on_the_way(recipe: &Recipe) -> bool {
     recipe.train.early_stopping.is_some() || matches!(recipe.schedule.curve, Curve::ReduceLROnPlateau { .. })
+}
+
+/// Whether a schedule of the same curve counts something else in one of them, in a stream that steps by its own.
+fn counted_apart([one, other]: [&Recipe; 2]) -> bool {
+    let steps = |recipe: &Recipe| match recipe.train.interleave {
+        Interleave::Sum => 1,
+        _ => recipe.streams.len().max(1),
+    };
+    (0..steps(one).min(steps(other))).any(|at| {
+        let [one, other] = [one, other].map(|recipe| recipe.of_stream(at).schedule);
+        discriminant(&one.curve) == discriminant(&other.curve) && one.unit != other.unit
+    })
 }
 
 /// Clusters of the finest granularity of a contrast.

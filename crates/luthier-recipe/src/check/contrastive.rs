@@ -2,7 +2,7 @@
 
 use super::Tell;
 use crate::{
-    Arch, Balance, Contrastive, ContrastiveLoss, Curve, Loss, ProjectionHead, Recipe, Stage, Task,
+    Arch, Balance, Contrastive, ContrastiveLoss, Curve, KeyNorm, Loss, ProjectionHead, Recipe, Stage, Task,
     TripletMargin,
 };
 
@@ -173,7 +173,9 @@ fn no_queue(asked: &Contrastive, has: impl Fn(ContrastiveLoss) -> bool, tell: &m
     };
     let given = [
         ("queue", asked.queue.is_some(), "no queue: the samples of a batch are contrasted with each other"),
+        ("in_batch", asked.in_batch, "nothing but the batch"),
         ("momentum", asked.momentum.is_some(), "no key encoder that follows by it"),
+        ("key_norm", asked.key_norm == KeyNorm::Batch, "no key encoder"),
         ("prototypes", asked.prototypes.is_some(), "no prototypes: the classes are known"),
         ("temperature", !sup_con && asked.temperature.is_some(), "no temperature: it has a margin"),
         ("triplet", !triplet && asked.triplet.is_some(), "no triplets: name `triplet` in `contrastive.loss`"),

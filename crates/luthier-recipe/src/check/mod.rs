@@ -18,6 +18,11 @@ use crate::{EpochEnds, Interleave, Recipe};
 /// set on the command line.
 pub(crate) type Tell<'a> = dyn FnMut(&[&str], String, &str) + 'a;
 
+/// Checks what has to be in the file, before the first stream's tables stand for those that the whole run has not.
+pub(crate) fn given(recipe: &Recipe, tell: &mut Tell<'_>) {
+    streams::without_data(recipe, tell);
+}
+
 /// Checks a whole recipe.
 pub(crate) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     name(&recipe.name, tell);

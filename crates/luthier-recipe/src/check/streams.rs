@@ -48,8 +48,12 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
         }
         let summed = recipe.train.interleave == Interleave::Sum && index > 0;
         if summed {
-            for (name, given) in [("optim", stream.optim.is_some()), ("schedule", stream.schedule.is_some())]
-            {
+            for (name, given) in [
+                ("optim", stream.optim.is_some()),
+                ("schedule", stream.schedule.is_some()),
+                ("train", !stream.train.is_empty()),
+                ("clip_grad_norm", stream.clip_grad_norm.is_some()),
+            ] {
                 if given {
                     let message =
                         format!("stream `{}` has `{name}`, and nothing to step with it", stream.name);
@@ -60,13 +64,10 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
         }
         inside(recipe, index, tell);
     }
-    let given = [
-        ("train.ema", recipe.train.ema.is_some(), "an average of the weights"),
-        ("stages", !recipe.stages.is_empty(), "a list of stages"),
-    ];
-    for (key, _, what) in given.iter().filter(|(_, given, _)| *given) {
-        let message = format!("{what} does not go with streams yet");
-        tell(&[key, "streams"], message, "leave one of them out");
+    if !recipe.stages.is_empty() {
+        let help =
+            "leave one of them out; each stream's `train` says what its optimizer moves, for the whole run";
+        tell(&["stages", "streams"], "a list of stages does not go with streams".to_string(), help);
     }
     if recipe.train.grad_accum > 1 && recipe.train.epoch_ends == EpochEnds::Longest {
         let message = "an update of several batches can't go over the end of a stream's samples".to_string();
@@ -75,18 +76,28 @@ pub(super) fn check(recipe: &Recipe, tell: &mut Tell<'_>) {
     }
 }
 
+/// Which samples a stream is of is nothing to guess: another's would be trained on twice.
+pub(super) fn without_data(recipe: &Recipe, tell: &mut Tell<'_>) {
+    let without = |stream: &&crate::Stream| stream.data.is_none() && recipe.data.is_absent();
+    for (index, stream) in recipe.streams.iter().enumerate().filter(|(_, stream)| without(stream)) {
+        lacks(index, &stream.name, "data", tell);
+    }
+}
+
+fn lacks(index: usize, stream: &str, table: &str, tell: &mut Tell<'_>) {
+    let help = format!("add `{table}` to it, or a table `[{table}]` for all streams");
+    tell(&[&format!("streams[{index}]")], format!("stream `{stream}` has no `{table}`"), &help);
+}
+
 /// What is impossible within one stream, told where the stream says it.
 fn inside(recipe: &Recipe, index: usize, tell: &mut Tell<'_>) {
     let stream = &recipe.streams[index];
-    for (name, lacks) in [
+    for (table, absent) in [
         ("data", stream.data.is_none() && recipe.data.is_absent()),
         ("optim", stream.optim.is_none() && recipe.optim.is_absent()),
     ] {
-        if lacks {
-            let message = format!("stream `{}` has no `{name}`", stream.name);
-            let help = format!("add `{name}` to it, or a table `[{name}]` for all streams");
-            tell(&[&format!("streams[{index}]")], message, &help);
-            return;
+        if absent {
+            return lacks(index, &stream.name, table, tell);
         }
     }
     let mut told = |keys: &[&str], message: String, help: &str| {

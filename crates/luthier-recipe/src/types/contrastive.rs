@@ -22,11 +22,19 @@ pub struct Contrastive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 4096)]
     pub queue: Option<u64>,
+    /// The batch's other keys are candidates as well (SimCLR, MoCo v3): where pictures are hard to tell apart, keys of a
+    /// queue alone are told by their age
+    #[serde(default)]
+    pub in_batch: bool,
     /// Share of itself that the key encoder keeps at each update. 0.999 if not given; `sup_con` and `triplet` have no key
     /// encoder
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = limits::below_one, example = 0.999)]
     pub momentum: Option<f64>,
+    /// What the key encoder's BatchNorm layers take their statistics from
+    #[serde(default)]
+    #[schemars(example = &"ema")]
+    pub key_norm: KeyNorm,
     /// What similarities are divided by before the softmax. If not given 0.2, with `sup_con` 0.1; `triplet` has none
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = limits::positive, example = 0.2)]
@@ -183,6 +191,18 @@ impl EmbeddingDistance {
     pub fn largest(self) -> f64 {
         if self == EmbeddingDistance::SquaredEuclidean { 4.0 } else { 2.0 }
     }
+}
+
+/// Where the key encoder's BatchNorm layers have their statistics from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyNorm {
+    /// Running statistics that follow the query encoder's as its weights do (EMAN, Cai et al. 2021): a key depends on its
+    /// own picture alone, and cannot be told by the batch it came with
+    #[default]
+    Ema,
+    /// Those of the batch, as in MoCo without its shuffling: a query finds its key by what its batch has in common
+    Batch,
 }
 
 /// Prototypes: centres of clusters, found anew at the beginning of each epoch on what the key encoder makes of every

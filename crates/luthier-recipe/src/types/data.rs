@@ -31,7 +31,7 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = serde_json::json!({ "valid": 0.2 }))]
     pub split: Option<Split>,
-    /// Even out the classes
+    /// Even out the classes; `loss.class_weights` weighs the loss instead
     #[serde(default)]
     pub balance: Balance,
     /// Further labels of the pictures, for `model.heads`: a CSV file with a column `file`, paths from the CSV's own
@@ -97,7 +97,8 @@ pub struct Data {
     /// Loader threads; 0 = one per core. Changes the speed, never the samples
     #[serde(default)]
     pub workers: usize,
-    /// Memory for decoded pictures that are used again in the next epoch, in MiB; 0 switches it off
+    /// Memory for decoded pictures that are used again in the next epoch, in MiB; 0 switches it off. As much again may lie in
+    /// a file in the user's cache folder: what evaluation sees of the training samples
     #[serde(default = "default_cache_mib")]
     pub cache_mib: usize,
     /// What is done to each picture before the model sees it

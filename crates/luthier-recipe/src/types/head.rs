@@ -8,7 +8,7 @@ use super::Loss;
 pub struct Head {
     /// Number of classes; as many as the data has if not given
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2), example = 8)]
+    #[schemars(range(min = 2, max = 1_000_000), example = 8)]
     pub classes: Option<u64>,
     /// Linear layers before it, each with a ReLU: names, as wide as what the head reads, or numbers, so wide. Heads
     /// that begin with the same names share those layers

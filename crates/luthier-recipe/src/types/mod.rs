@@ -55,7 +55,7 @@ pub struct Recipe {
     /// Seed of everything random: initial weights, data order, augmentation, dropout
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// Where the samples come from and what is done to them; the first stream's if not given
+    /// Where the samples come from and what is done to them; of every stream that has no `data` itself
     #[serde(default, skip_serializing_if = "Data::is_absent")]
     pub data: Data,
     /// Architecture and weights

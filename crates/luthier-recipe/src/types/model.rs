@@ -112,7 +112,7 @@ impl Arch {
 }
 
 /// The shape of a ViT. The pictures decide how many patches there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VitShape {
     /// Width, blocks and heads
     #[schemars(example = &"small")]
@@ -133,6 +133,11 @@ pub struct VitShape {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), example = 3)]
     pub num_attention_heads: Option<u64>,
+    /// Standard deviation of the random weights: 0.02 (as in `transformers`) if not given, which is little for widths
+    /// below about 200, where 1/√width is nearer to what keeps signals at their size
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = limits::positive, example = 0.06)]
+    pub initializer_range: Option<f64>,
 }
 
 fn sixteen() -> u64 {

@@ -12,7 +12,7 @@ pub struct Stream {
     /// What it is called in the plan and the logs
     #[schemars(length(min = 1), example = &"replay")]
     pub name: String,
-    /// Where its samples come from
+    /// Where its samples come from; required where there is no table `[data]` for all streams
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
     /// The heads that it trains, each with the share of its loss in the sum; all heads with their own weights if empty

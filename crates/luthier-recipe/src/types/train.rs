@@ -118,7 +118,8 @@ fn prefix_disk() -> u64 {
     16384
 }
 
-/// An exponential moving average of the weights.
+/// An exponential moving average of the weights: of all that any stream's optimizer moves, taken after each update of the
+/// first stream and the others' turns after it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ema {
     /// Share of the old average kept at each update, in (0, 1)

@@ -8,8 +8,11 @@ use super::chart::{Chart, HEIGHT, WIDTH, shared_legend};
 use super::confused::{Confused, confused};
 use super::matrix;
 use super::series::{COLORS, Series, Stroke, range, smooth};
-use super::{several, update_ratio};
+use super::{embeddings, several, update_ratio};
 use crate::Metrics;
+
+/// Curves whose names have room beside them.
+const IN_CHART: usize = 5;
 
 const TRAIN: &str = COLORS[0];
 const VALID: &str = COLORS[1];
@@ -31,13 +34,15 @@ pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<P
     let mut pictures = Vec::new();
     let mut add = |name: &str, title: &str, chart: Option<Chart>| {
         if let Some(chart) = chart {
-            let svg = svg(title, WIDTH, HEIGHT, chart.draw());
+            let svg = alone(title, chart);
             pictures.push(Picture { name: name.to_owned(), title: title.to_owned(), svg });
         }
     };
     add("loss", "Loss", loss(&run));
     add("accuracy", "Accuracy", accuracy(&run));
     add("r2", "Explained variance, R²", explained(&run));
+    add("neighbours", "Accuracy of the nearest neighbours, validation", embeddings::neighbours(metrics));
+    add("embeddings", "How embeddings lie", embeddings::geometry(metrics));
     add("heads", "Accuracy of every head, validation", several::heads(metrics));
     add("streams", "Loss of every stream, training", several::streams(plan, metrics));
     add("task-weights", "Learned weight of every head", several::weights(plan, metrics));
@@ -49,6 +54,18 @@ pub fn pictures(plan: &Plan, metrics: &Metrics, looks: &[MonitorPoint]) -> Vec<P
         pictures.push(confusion(&one));
     }
     pictures
+}
+
+/// A chart as a picture. A long legend stands below it, where it hides no curve.
+fn alone(title: &str, chart: Chart) -> String {
+    let names = chart.series.iter().filter(|series| series.label.is_some()).count();
+    if !chart.legend || names <= IN_CHART {
+        return svg(title, WIDTH, HEIGHT, chart.draw());
+    }
+    let chart = Chart { legend: false, ..chart };
+    let (body, (legend, below)) = (chart.draw(), shared_legend(&[chart], WIDTH));
+    let body = html! { (body) g transform={ "translate(0 " (HEIGHT) ")" } { (legend) } };
+    svg(title, WIDTH, HEIGHT + below, body)
 }
 
 /// A confusion matrix, drawn.

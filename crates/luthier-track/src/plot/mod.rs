@@ -4,6 +4,7 @@ mod axis;
 mod chart;
 mod confused;
 mod curves;
+mod embeddings;
 mod files;
 mod free;
 mod matrix;

@@ -173,7 +173,7 @@ fn loaded(load: &LoadReport) -> Markup {
 /// Samples of each split, and what was left out.
 pub fn data(plan: &Plan, metrics: &Metrics) -> Markup {
     let in_class = |split: &luthier_plan::SplitPlan, class: usize| {
-        split.samples.iter().filter(|sample| sample.label as usize == class).count() as u64
+        split.samples.labels().iter().filter(|label| **label as usize == class).count() as u64
     };
     let before = plan.data.splits.iter().flat_map(|split| {
         split.skipped.iter().map(move |file| (split.name.as_str(), file.path.as_str(), file.why.as_str()))

@@ -49,7 +49,7 @@ impl Contrast {
                 members.extend_from_slice(&batch.indices);
             }
         }
-        Ok((writer.finish()?, members))
+        Ok((writer.finish_unsynced()?, members))
     }
 
     fn find(
@@ -101,10 +101,10 @@ impl Contrast {
 }
 
 /// A file that is removed when nobody needs it any more.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new(runner: &Runner) -> Self {
+    pub fn new(runner: &Runner) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Scratch(runner.cache.join(format!("features-{}-{number}.bin", std::process::id())))

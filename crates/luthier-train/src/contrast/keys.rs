@@ -2,6 +2,7 @@
 
 use luthier_contrast::{Prototypes, Queue, follow};
 use luthier_model::Model;
+use luthier_plan::Role;
 use luthier_recipe::Contrastive;
 use tch::Tensor;
 
@@ -21,21 +22,26 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// A key encoder that is the model's copy, and a queue of random directions.
+    /// A key encoder that is the model's copy, and a queue of random directions, until it is filled.
     pub fn new(runner: &Runner, asked: &Contrastive) -> Result<Self, TrainError> {
         let plan = &runner.plan;
         let size = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let batch = size(plan.recipe.train.batch_size);
         let queue = Queue::new(size(asked.queue()), size(asked.dim), batch, plan.recipe.seed, runner.device)?;
         let encoder = bare_model(plan, runner.device)?;
+        let keys = Keys { encoder, queue, prototypes: Vec::new() };
+        keys.copy(&runner.model)?;
+        Ok(keys)
+    }
+
+    /// The key encoder becomes the query encoder's copy.
+    pub fn copy(&self, model: &Model) -> Result<(), TrainError> {
         tch::no_grad(|| {
-            for (mut key, query) in encoder.state().into_iter().map(|(_, key)| key).zip(runner.model.state())
-            {
-                key.f_copy_(&query.1)?;
+            for ((_, key), (_, query)) in self.encoder.state().iter_mut().zip(model.state()) {
+                key.f_copy_(&query)?;
             }
-            Ok::<_, TrainError>(())
-        })?;
-        Ok(Keys { encoder, queue, prototypes: Vec::new() })
+            Ok(())
+        })
     }
 
     /// A parameter that rests in the query encoder rests here.
@@ -46,10 +52,13 @@ impl Keys {
         Ok(())
     }
 
-    /// Takes a step towards the query encoder.
-    pub fn follow(&self, model: &Model, momentum: f64) -> Result<(), TrainError> {
+    /// Takes a step towards the query encoder; with it, where asked, go BatchNorm's running statistics.
+    pub fn follow(&self, model: &Model, momentum: f64, statistics: bool) -> Result<(), TrainError> {
         let values = |model: &Model| -> Vec<Tensor> {
-            model.parameters().map(|entry| entry.tensor.shallow_clone()).collect()
+            let entries = model.store.entries().iter();
+            let wanted = entries.filter(|entry| statistics || entry.role != Role::Buffer);
+            // a count of batches has no average
+            wanted.map(|entry| entry.tensor.shallow_clone()).filter(Tensor::is_floating_point).collect()
         };
         Ok(follow(&values(&self.encoder), &values(model), momentum)?)
     }

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
-use luthier_contrast::{Knn, alignment, knn_accuracy, normalize, spread, uniformity};
+use luthier_contrast::{
+    FeatureWriter, Features, Knn, alignment, knn_accuracy, normalize, spread, uniformity,
+};
 use luthier_plan::{EmbeddingsEnd, Position};
 use tch::Tensor;
 
+use super::cluster::Scratch;
 use super::{embed, first_view};
 use crate::TrainError;
 use crate::job::Job;
@@ -55,12 +58,33 @@ fn neighbours(runner: &Runner) -> Result<Option<f64>, TrainError> {
     if classes < 2 || runner.plan.data.split("valid").is_none() {
         return Ok(None);
     }
-    let (bank, asked) = (runner.embed("train")?, runner.embed("valid")?);
+    let files = [Scratch::new(runner), Scratch::new(runner)];
+    let (Some((bank, labels)), Some((queries, truth))) =
+        (filed(runner, "train", &files[0])?, filed(runner, "valid", &files[1])?)
+    else {
+        return Ok(None);
+    };
     let knn = Knn::default();
     // of a small set, two hundred are no neighbours
-    let few = (bank.labels.size()[0] / 10).max(1);
+    let few = (labels.size()[0] / 10).max(1);
     let knn = Knn { k: knn.k.min(few), ..knn };
-    let (rows, queries) = (normalize(&bank.features)?, normalize(&asked.features)?);
-    let accuracy = knn_accuracy(&queries, &asked.labels, &rows, &bank.labels, classes as i64, knn)?;
-    Ok(Some(accuracy))
+    Ok(Some(knn_accuracy(&queries, &truth, &bank, &labels, classes as i64, knn)?))
+}
+
+/// Features of a split before the head, on the unit sphere, in a file; and their class indices. `None` where no sample can
+/// be read.
+fn filed(runner: &Runner, split: &str, file: &Scratch) -> Result<Option<(Features, Tensor)>, TrainError> {
+    let (mut writer, mut labels) = (None, Vec::new());
+    runner.embed_each(split, |rows, own| {
+        let rows = normalize(&rows)?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(FeatureWriter::create(&file.0, rows.size()[1], 0)?),
+        };
+        writer.push(&rows)?;
+        labels.extend_from_slice(own);
+        Ok(())
+    })?;
+    let Some(writer) = writer else { return Ok(None) };
+    Ok(Some((writer.finish_unsynced()?, Tensor::f_from_slice(&labels)?)))
 }

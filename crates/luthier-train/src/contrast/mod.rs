@@ -3,6 +3,7 @@
 
 mod by_class;
 mod cluster;
+mod fill;
 mod keys;
 mod look;
 mod step;
@@ -12,7 +13,7 @@ use luthier_contrast::{false_negatives, normalize};
 use luthier_model::{Flow, Input, Model, ProjectionSpec};
 use luthier_plan::contrast::head_of;
 use luthier_plan::{ContrastPlan, Plan};
-use luthier_recipe::{Contrastive, ContrastiveLoss, ProjectionHead};
+use luthier_recipe::{Contrastive, ContrastiveLoss, KeyNorm, ProjectionHead};
 use tch::Tensor;
 
 use crate::runner::Runner;
@@ -90,9 +91,12 @@ impl Contrast {
         head_of(name) == Some(ProjectionHead::B) && !self.losses.contains(&ContrastiveLoss::ProtoNce)
     }
 
-    /// The key encoder takes its step towards the query encoder: once for each update, before its forward pass.
+    /// The key encoder takes its step towards the query encoder: once for each update, before its forward pass. With it go
+    /// BatchNorm's running statistics, where keys are made of those.
     pub fn follow(&mut self, runner: &Runner) -> Result<(), TrainError> {
-        self.keys.as_ref().map_or(Ok(()), |keys| keys.follow(&runner.model, self.asked.momentum()))
+        let follows = self.asked.key_norm == KeyNorm::Ema;
+        let momentum = self.asked.momentum();
+        self.keys.as_ref().map_or(Ok(()), |keys| keys.follow(&runner.model, momentum, follows))
     }
 
     /// The path of the instance task, and that of the prototypes.

@@ -1,9 +1,9 @@
 //! One batch of an update: the encoders forward, the losses, backward, and the keys into the queue.
 
 use luthier_contrast::{
-    Contrast as Candidates, Drawn, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
+    Contrast as Candidates, Drawn, Negatives, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
 };
-use luthier_recipe::ContrastiveLoss;
+use luthier_recipe::{ContrastiveLoss, KeyNorm};
 use tch::{Kind, Tensor};
 
 use super::keys::Keys;
@@ -46,12 +46,16 @@ impl Contrast {
         let (queries, outputs) =
             embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
         // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
-        let keys =
-            tch::no_grad(|| embed(runner, &own.encoder, second, &[self.paths()[0]], true))?.0.swap_remove(0);
+        let by_batch = self.asked.key_norm == KeyNorm::Batch;
+        let keys = tch::no_grad(|| embed(runner, &own.encoder, second, &[self.paths()[0]], by_batch))?
+            .0
+            .swap_remove(0);
         let rows = batch.labels.len();
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {
-            let found = info_nce(&queries[0], &keys, own.queue.keys(), self.asked.temperature())?;
+            let negatives = if self.asked.in_batch { Negatives::QueueAndBatch } else { Negatives::Queue };
+            let (queue, at) = (own.queue.keys(), self.asked.temperature());
+            let found = info_nce(&queries[0], &keys, queue, negatives, at)?;
             (found.loss.f_mul_scalar(rows as f64)?, hits(&[found], rows)?)
         } else {
             none()?

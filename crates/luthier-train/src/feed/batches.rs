@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use luthier_data::Epoch;
 use luthier_model::{Flow, Input, Tokens};
+use luthier_plan::SplitPlan;
 use tch::{Device, Tensor};
 
 use super::pictures;
@@ -82,7 +83,7 @@ pub(crate) fn filler(total: usize, grain: usize) -> usize {
 /// Batches in order.
 pub struct Batches {
     source: Source,
-    places: Arc<Vec<String>>,
+    places: Arc<SplitPlan>,
     /// Labels of every sample for all heads but the first
     more: Arc<Vec<Vec<i64>>>,
     device: Device,
@@ -128,14 +129,14 @@ struct Taken {
 }
 
 impl Batches {
-    pub(super) fn pictures(epoch: Epoch, places: Arc<Vec<String>>, device: Device) -> Self {
+    pub(super) fn pictures(epoch: Epoch, places: Arc<SplitPlan>, device: Device) -> Self {
         Batches { source: Source::Pictures(epoch), places, more: Arc::default(), device }
     }
 
     pub(super) fn rows(
         rows: Rc<Rows>,
         order: Order,
-        places: Arc<Vec<String>>,
+        places: Arc<SplitPlan>,
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
@@ -146,7 +147,7 @@ impl Batches {
         tokens: Arc<Sequences>,
         grain: usize,
         order: Order,
-        places: Arc<Vec<String>>,
+        places: Arc<SplitPlan>,
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
@@ -163,7 +164,7 @@ impl Batches {
         view: usize,
         grain: usize,
         order: Order,
-        places: Arc<Vec<String>>,
+        places: Arc<SplitPlan>,
         labels: Arc<Vec<i64>>,
         device: Device,
     ) -> Self {
@@ -201,7 +202,7 @@ impl Batches {
 
     /// Where a sample is, for people.
     pub fn place_of(&self, index: u32) -> String {
-        self.places.get(index as usize).cloned().unwrap_or_default()
+        self.places.place(index as usize)
     }
 
     fn next(&mut self) -> Result<Option<Taken>, TrainError> {

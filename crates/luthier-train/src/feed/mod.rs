@@ -182,7 +182,7 @@ impl Feed {
     /// Where a sample of a training batch is, for people.
     pub fn place_of(&self, batch: &Batch, row: usize) -> String {
         let index = batch.indices.get(row).map_or(usize::MAX, |index| *index as usize);
-        self.split("train").ok().and_then(|split| split.places.get(index).cloned()).unwrap_or_default()
+        self.split("train").map(|split| split.planned.place(index)).unwrap_or_default()
     }
 
     fn batches(
@@ -197,7 +197,7 @@ impl Feed {
         let kept = self.prefix.as_ref().and_then(|prefix| Some((prefix, prefix.view(&split.name, train)?)));
         match kept {
             Some((prefix, view)) => {
-                let places = Arc::clone(&split.places);
+                let places = Arc::clone(&split.planned);
                 let labels = Arc::clone(&split.labels);
                 let order = Order::new(order, batch_size, skip);
                 let (prefix, device) = (Arc::clone(prefix), self.device);

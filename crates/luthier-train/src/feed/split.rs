@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-use luthier_data::{Chain, EpochOptions, Limits, Loader, LoaderOptions, Source};
+use luthier_data::{Chain, EpochOptions, Limits, Listed, Loader, LoaderOptions, Source};
 use luthier_plan::{Plan, SplitPlan, TextPlan};
 use tch::Device;
 
@@ -16,8 +16,8 @@ use crate::texts::{Reader, Sequences};
 /// One split, ready to be read.
 pub(crate) struct Split {
     pub name: String,
-    /// Where each sample is, for people
-    pub places: Arc<Vec<String>>,
+    /// As it was planned: where each sample is
+    pub planned: Arc<SplitPlan>,
     pub labels: Arc<Vec<i64>>,
     /// Labels for all heads but the first
     pub more: Arc<Vec<Vec<i64>>>,
@@ -58,24 +58,17 @@ impl Split {
             let (reader, split, plan) = (Reader::of(plan), split.clone(), text.clone());
             Samples::Texts(Box::new(Texts { tokens: OnceLock::new(), reader, split, plan }))
         } else {
-            let train = (split.name == "train").then(|| loader(plan, split, true)).transpose()?;
-            Samples::Pictures { eval: loader(plan, split, false)?, train }
+            pictures(plan, split)?
         };
-        let labels = split.samples.iter().map(|sample| i64::from(sample.label)).collect();
-        let heads = plan.data.tasks.len();
-        let of = |head: usize| {
-            split
-                .samples
-                .iter()
-                .map(|sample| i64::from(sample.labels.get(head).copied().unwrap_or_default()))
-                .collect()
-        };
-        let more = (1..heads).map(of).collect();
-        let places = (0..split.samples.len()).map(|index| split.place(index)).collect();
+        let numbers = |labels: &[u32]| -> Vec<i64> { labels.iter().copied().map(i64::from).collect() };
+        let none = || vec![0i64; split.samples.len()];
+        let of = |head: usize| split.samples.labels_of(head).map_or_else(none, numbers);
+        let labels = numbers(split.samples.labels());
+        let more = (1..plan.data.tasks.len()).map(of).collect();
         let grain = super::grain(plan);
         Ok(Split {
             name: split.name.clone(),
-            places: Arc::new(places),
+            planned: Arc::new(split.clone()),
             labels: Arc::new(labels),
             more: Arc::new(more),
             samples,
@@ -114,7 +107,7 @@ impl Split {
         skip: usize,
         device: Device,
     ) -> Result<Batches, TrainError> {
-        let places = Arc::clone(&self.places);
+        let places = Arc::clone(&self.planned);
         let batches = match &self.samples {
             Samples::Pictures { eval, train: augmented } => {
                 let augmented = augmented.as_ref().filter(|_| views.is_some());
@@ -137,14 +130,28 @@ impl Split {
     }
 }
 
-fn loader(plan: &Plan, split: &SplitPlan, train: bool) -> Result<Loader, TrainError> {
+/// A plan's list of samples, for a loader.
+struct Planned(luthier_plan::Samples);
+
+impl Listed for Planned {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn sample(&self, index: usize) -> Option<(&str, u32)> {
+        Some((self.0.path(index)?, *self.0.labels().get(index)?))
+    }
+}
+
+/// The loaders of a split. What evaluation sees of the training samples is computed features of, whole sets at a time:
+/// these pictures wait in a file.
+fn pictures(plan: &Plan, split: &SplitPlan) -> Result<Samples, TrainError> {
     let data = &plan.recipe.data;
-    let chain = Chain::new(if train { data.train_transform() } else { data.eval_transform() })?;
-    let source = Source {
+    let source = Arc::new(Source {
         root: Path::new(&plan.base).join(&split.root),
-        samples: split.samples.iter().map(|sample| (sample.path.clone(), sample.label)).collect(),
+        samples: Box::new(Planned(split.samples.clone())),
         limits: Limits { max_megapixels: data.max_megapixels },
-    };
+    });
     let options = LoaderOptions {
         threads: data.workers,
         // evaluation is deterministic: its pictures are kept as the chain leaves them
@@ -153,5 +160,11 @@ fn loader(plan: &Plan, split: &SplitPlan, train: bool) -> Result<Loader, TrainEr
         on_error: data.on_error,
         ..LoaderOptions::default()
     };
-    Ok(Loader::new(Arc::new(source), chain, options)?)
+    let seen = Chain::new(data.eval_transform())?;
+    if split.name != "train" {
+        return Ok(Samples::Pictures { eval: Loader::new(source, seen, options)?, train: None });
+    }
+    let eval = Loader::keeping_in(&crate::prefix::folder(), Arc::clone(&source), seen, options)?;
+    let train = Loader::new(source, Chain::new(data.train_transform())?, options)?;
+    Ok(Samples::Pictures { eval, train: Some(train) })
 }

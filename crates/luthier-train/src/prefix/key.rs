@@ -43,8 +43,8 @@ fn bytes(tensor: &Tensor) -> Result<Vec<u8>, TrainError> {
 pub(super) fn pictures(plan: &Plan, split: &SplitPlan, chain: &str, hash: &mut Xxh3) {
     hash.update(chain.as_bytes());
     let root = std::path::Path::new(&plan.base).join(&split.root);
-    for sample in &split.samples {
-        let path = root.join(&sample.path);
+    for path in split.samples.paths() {
+        let path = root.join(path);
         hash.update(path.to_string_lossy().as_bytes());
         if let Ok(about) = std::fs::metadata(&path) {
             hash.update(&about.len().to_le_bytes());

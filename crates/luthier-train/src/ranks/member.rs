@@ -10,7 +10,6 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::Ranks;
 use super::failure::first_failure;
-use crate::ema::Ema;
 use crate::job::Job;
 use crate::objective::Score;
 use crate::step::{Part, Step, mix};
@@ -77,9 +76,7 @@ impl Job {
         for entry in self.runner.model.store.entries() {
             ranks.group.broadcast(&entry.tensor, 0)?;
         }
-        if let Some(ema) = self.runner.plan.recipe.train.ema {
-            self.ema = Some(Ema::new(ema.decay, &self.optimizer.values())?);
-        }
+        self.begin_average()?;
         let summed = self.runner.plan.recipe.train.interleave == Interleave::Sum && !self.others.is_empty();
         let (moving, count) = (self.moving(), self.others.len());
         for (at, job) in self.others.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use luthier_data::{Chain, FolderOptions, Limits, Listing, image_folder, image_folder_like};
-use luthier_plan::{DataPlan, PlanError, Sample, Skipped, SplitPlan};
+use luthier_plan::{DataPlan, PlanError, Skipped, SplitPlan};
 use luthier_recipe::Data;
 
 use super::{balanced_note, divided};
@@ -53,7 +53,7 @@ pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, V
 fn split_plan(name: &str, root: &str, listing: &Listing, indices: &[u32], skipped: bool) -> SplitPlan {
     let sample = |index: &u32| {
         let (path, label) = &listing.samples[*index as usize];
-        Sample::new(path.clone(), *label)
+        (path, *label)
     };
     let skipped = if skipped { listing.skipped.as_slice() } else { &[] };
     let skip = |(path, why): &(String, String)| Skipped { path: path.clone(), why: why.clone() };

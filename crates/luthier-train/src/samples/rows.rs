@@ -6,7 +6,7 @@ use std::path::Path;
 
 use luthier_data::{Cells, Grid, GridColumn, TableError, read_grid};
 use luthier_plan::{
-    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Repeats, Sample, Scaling, Skipped, SplitPlan,
+    ColumnStats, DataPlan, FeatureKind, FeaturePlan, PlanError, Repeats, Scaling, Skipped, SplitPlan,
     TablePlan, TargetPlan,
 };
 use luthier_recipe::{Data, Recipe, Task, did_you_mean};
@@ -253,7 +253,7 @@ fn notes_of(root: &str, grid: &Grid) -> Option<String> {
 }
 
 fn split_plan(name: &str, root: &str, grid: &Grid, labels: &[u32], part: &[u32], skipped: bool) -> SplitPlan {
-    let sample = |row: &u32| Sample::new(grid.lines[*row as usize].to_string(), labels[*row as usize]);
+    let sample = |row: &u32| (grid.lines[*row as usize].to_string(), labels[*row as usize]);
     let skip = |(line, why): &(u64, String)| Skipped { path: line.to_string(), why: why.clone() };
     SplitPlan {
         name: name.into(),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use luthier_data::{SplitRows, Table, duplicate_texts, read_table, read_table_like};
-use luthier_plan::{DataPlan, PlanError, Sample, Skipped, SplitPlan};
+use luthier_data::{Counts, SplitRows, Table, duplicate_texts, read_table, read_table_like};
+use luthier_plan::{DataPlan, PlanError, Skipped, SplitPlan};
 use luthier_recipe::Data;
 
 use super::{balanced_note, divided};
@@ -64,8 +64,30 @@ pub(super) fn splits(data: &Data, seed: u64, base: &Path) -> Result<(DataPlan, V
 /// What reading a table met, in words.
 fn notes_of(root: &str, table: &Table) -> Vec<String> {
     let mut notes = table.notes.clone();
-    if !table.skipped.is_empty() {
-        notes.push(format!("{} rows of `{root}` are left out", table.skipped.len()));
+    if let Some(first) = table.skipped.first() {
+        let Counts { empty, no_label, missing_field, not_utf8, malformed, .. } = table.counts;
+        let kinds = [
+            (empty, "of empty text"),
+            (no_label, "without a label"),
+            (missing_field, "with a missing field"),
+            (not_utf8, "not UTF-8"),
+            (malformed, "malformed"),
+        ];
+        let kinds: Vec<String> = kinds
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let (rows, kinds, line) = (table.skipped.len(), kinds.join(", "), first.line);
+        notes.push(match rows {
+            1 => format!("1 row of `{root}` is left out ({kinds}): `{root}:{line}`"),
+            _ => format!("{rows} rows of `{root}` are left out ({kinds}), the first is `{root}:{line}`"),
+        });
+    }
+    match table.counts.control_chars {
+        0 => {}
+        1 => notes.push(format!("1 text of `{root}` has control characters, which stay in it")),
+        some => notes.push(format!("{some} texts of `{root}` have control characters, which stay in them")),
     }
     notes
 }
@@ -104,7 +126,7 @@ fn leaks(splits: &[SplitRows<'_>]) -> Vec<String> {
 fn split_plan(name: &str, root: &str, table: &Table, part: &[u32], skipped: bool) -> SplitPlan {
     let row = |at: &u32| {
         let row = table.rows.get(*at as usize)?;
-        Some(Sample::new(row.line.to_string(), row.label))
+        Some((row.line.to_string(), row.label))
     };
     let skip = |row: &luthier_data::Skipped| Skipped { path: row.line.to_string(), why: row.why.to_string() };
     let skipped =

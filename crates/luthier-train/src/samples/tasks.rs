@@ -35,8 +35,8 @@ pub(crate) fn add(
             class_weights: Vec::new(),
         };
         if column == CLASS_COLUMN {
-            for sample in data.splits.iter_mut().flat_map(|split| &mut split.samples) {
-                sample.labels.push(sample.label);
+            for split in &mut data.splits {
+                split.samples.add_task(split.samples.labels().to_vec());
             }
             data.tasks.push(task);
             continue;
@@ -55,11 +55,8 @@ pub(crate) fn add(
         let classes = head.classes.map(|classes| usize::try_from(classes).unwrap_or(usize::MAX));
         let attribute = table.attribute(column, classes)?;
         for split in &mut data.splits {
-            let paths = split.samples.iter().map(|sample| sample.path.as_str());
-            let labels = table.labels(&attribute, &base.join(&split.root), paths)?;
-            for (sample, label) in split.samples.iter_mut().zip(labels) {
-                sample.labels.push(label);
-            }
+            let labels = table.labels(&attribute, &base.join(&split.root), split.samples.paths())?;
+            split.samples.add_task(labels);
         }
         task.classes = attribute.classes;
         data.tasks.push(task);
@@ -103,9 +100,9 @@ pub(crate) fn unite(recipe: &Recipe, streams: &mut [DataPlan]) -> Result<Vec<(St
                 .iter()
                 .map(|class| classes.iter().position(|other| other == class).unwrap_or(0) as u32)
                 .collect();
-            for sample in data.splits.iter_mut().flat_map(|split| &mut split.samples) {
-                let label = &mut sample.labels[at];
-                *label = places.get(*label as usize).copied().unwrap_or(*label);
+            for split in &mut data.splits {
+                let united = |_, label: u32| places.get(label as usize).copied().unwrap_or(label);
+                split.samples.relabel_task(at, united);
             }
             data.tasks[at].classes.clone_from(&classes);
         }
@@ -113,8 +110,8 @@ pub(crate) fn unite(recipe: &Recipe, streams: &mut [DataPlan]) -> Result<Vec<(St
     }
     for data in streams {
         data.classes.clone_from(&data.tasks[0].classes);
-        for sample in data.splits.iter_mut().flat_map(|split| &mut split.samples) {
-            sample.label = sample.labels[0];
+        for split in &mut data.splits {
+            split.samples.label_as_task(0);
         }
     }
     Ok(heads)

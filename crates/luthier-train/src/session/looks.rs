@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use luthier_plan::{EvalEnd, Event, Plan};
-use luthier_recipe::Metric;
 
 use super::Session;
 use crate::TrainError;
 
 impl Session<'_> {
     /// Begins an epoch of a contrastive run: what it minimises, and the prototypes, which a run that goes on in the middle
-    /// of the epoch has from its checkpoint.
+    /// of the epoch has from its checkpoint. The first one begins with a look and a full queue.
     pub(super) fn begin_contrast(&mut self, plan: &Plan) -> Result<(), TrainError> {
+        if self.state.update == 0 && self.job.contrast.is_some() {
+            // what the weights are worth as they are is the floor that later looks are held against; trials need none
+            if self.saves {
+                self.evaluate(plan)?;
+            }
+            self.job.fill_queue()?;
+        }
         let Some(contrast) = &mut self.job.contrast else { return Ok(()) };
         let losses = plan.losses_of(self.state.epoch);
         self.job.runner.objective.run_only(&losses);
@@ -54,12 +60,8 @@ impl Session<'_> {
     fn others_on(&mut self, split: &str) -> Result<(), TrainError> {
         let at = self.at();
         for index in 0..self.job.others.len() {
-            let Some(job) =
-                self.job.others.get(index).filter(|job| job.runner.plan.data.split(split).is_some())
-            else {
-                continue;
-            };
-            let result = job.runner.evaluate(split)?;
+            let Some(result) = self.job.evaluate_other(index, split)? else { continue };
+            let Some(job) = self.job.others.get(index) else { continue };
             let (plan, end) = (Arc::clone(&job.runner.plan), EvalEnd { at, ..result.summary });
             if let Some(state) = self.state.streams.get_mut(index).filter(|_| split == "valid") {
                 let (metric, higher) = metric_of(&plan, &end);
@@ -97,14 +99,8 @@ impl Session<'_> {
     }
 }
 
-/// The number that says which weights are best, and whether more is better. A figure that a split does not have beats no
-/// other.
+/// The number that says which weights are best, and whether more is better.
 fn metric_of(plan: &Plan, end: &EvalEnd) -> (f64, bool) {
     let metric = plan.recipe.eval.metric;
-    let value = match metric {
-        Metric::Loss => end.loss,
-        Metric::Accuracy => end.accuracy.unwrap_or(f64::NEG_INFINITY),
-        Metric::R2 => end.r2.unwrap_or(f64::NEG_INFINITY),
-    };
-    (value, metric.higher_is_better())
+    (end.judged_by(metric), metric.higher_is_better())
 }

@@ -64,7 +64,7 @@ pub struct DataScanArgs {
     /// Folder with one folder per class, or with `train/` and `valid/` that have them
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// Picture of the first eight and the last eight samples to write, as PNG
+    /// PNG to write: the first eight pictures of one class and the last eight of the other; of more classes, a row each
     #[arg(long, value_name = "FILE")]
     pub contact_sheet: Option<PathBuf>,
 }

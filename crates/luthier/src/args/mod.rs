@@ -49,7 +49,7 @@ pub enum Command {
     Train(TrainArgs),
     /// Measure a run: accuracy, per-class figures, confusion matrix, worst samples
     Eval(EvalArgs),
-    /// Label pictures: files or folders
+    /// Answer for pictures, texts or rows: the class and how probable it is, or the numbers
     Predict(PredictArgs),
     /// Say why a recipe or a run does not converge, and prove it
     Doctor(DoctorArgs),

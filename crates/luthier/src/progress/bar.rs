@@ -48,6 +48,13 @@ impl Bar {
         }
     }
 
+    /// Goes on with a run whose best evaluation so far was `best`.
+    #[must_use]
+    pub fn after(mut self, best: Option<f64>) -> Bar {
+        self.tally.set_best(best);
+        self
+    }
+
     fn begin_epoch(&mut self, epoch: u64, update: u64, updates: u64) {
         self.epoch = epoch;
         self.updates = updates;

@@ -22,6 +22,13 @@ impl<W: Write> Lines<W> {
         Lines { tally: Tally::new(plan, look, verbose), writer, said: 0.0 }
     }
 
+    /// Goes on with a run whose best evaluation so far was `best`.
+    #[must_use]
+    pub fn after(mut self, best: Option<f64>) -> Self {
+        self.tally.set_best(best);
+        self
+    }
+
     fn write(&mut self, event: &Event) -> io::Result<()> {
         for line in self.tally.hear(event) {
             writeln!(self.writer, "{line}")?;

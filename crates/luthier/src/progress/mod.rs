@@ -19,16 +19,16 @@ use luthier_plan::{Event, Listener, Plan, Wish};
 use crate::voice::{AnyDiagnostic, Voice};
 
 /// The listener that the flags and the terminal ask for: JSON lines on stdout with `--json`, nothing with `-q`, a
-/// bar on a terminal, lines elsewhere.
-pub fn listener(plan: &Plan, voice: &Voice) -> Box<dyn Listener + Send> {
+/// bar on a terminal, lines elsewhere. A run that goes on had `best` as its best evaluation.
+pub fn listener(plan: &Plan, best: Option<f64>, voice: &Voice) -> Box<dyn Listener + Send> {
     if voice.json {
         Box::new(JsonLines::new(io::stdout()))
     } else if voice.quiet {
         Box::new(Silent)
     } else if voice.look.terminal {
-        Box::new(Bar::new(plan, voice))
+        Box::new(Bar::new(plan, voice).after(best))
     } else {
-        Box::new(Lines::new(plan, voice.look, voice.verbose, io::stderr()))
+        Box::new(Lines::new(plan, voice.look, voice.verbose, io::stderr()).after(best))
     }
 }
 

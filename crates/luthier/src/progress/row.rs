@@ -16,11 +16,11 @@ pub struct Row {
     pub valid: Option<(f64, Option<f64>)>,
     /// It is a regression: scores are R², not shares
     pub regression: bool,
-    /// Learning rate of the first group
+    /// The recipe's learning rate, as far as the schedule has come
     pub lr: f64,
     /// Wall time since the row before
     pub seconds: f64,
-    /// The best checkpoint so far
+    /// The best evaluation of the whole split so far
     pub best: bool,
     /// Quick estimates on some of both splits, not means over all that was seen
     pub estimate: bool,

@@ -47,6 +47,10 @@ pub struct Tally {
     loss: Smooth,
     sample_seconds: Smooth,
     lr: f64,
+    /// Which of an update's learning rates is told
+    group: usize,
+    /// The best evaluation so far
+    best: Option<f64>,
     update: u64,
     updates_here: u64,
     train_seconds: f64,
@@ -56,6 +60,7 @@ pub struct Tally {
 impl Tally {
     pub fn new(plan: &Plan, look: Look, verbose: u8) -> Tally {
         let factor = plan.lr_factors.first().copied().unwrap_or(1.0);
+        let group = told_group(plan);
         Tally {
             look,
             verbose,
@@ -68,12 +73,19 @@ impl Tally {
             row_seconds: 0.0,
             loss: Smooth::default(),
             sample_seconds: Smooth::default(),
-            lr: plan.groups.first().map_or(0.0, |group| group.lr) * factor,
+            lr: plan.groups.get(group).map_or(0.0, |group| group.lr) * factor,
+            group,
+            best: None,
             update: 0,
             updates_here: 0,
             train_seconds: 0.0,
             other_seconds: 0.0,
         }
+    }
+
+    /// Goes on where the best evaluation so far was that.
+    pub fn set_best(&mut self, best: Option<f64>) {
+        self.best = best;
     }
 
     /// Takes an event in. The lines to leave behind: none for most events.
@@ -176,12 +188,9 @@ impl Tally {
             Event::SampleSkipped { path, why, .. } => {
                 lines.push(format!("{} skipped `{path}`: {why}", self.look.paint(YELLOW.bold(), "warning:")));
             }
-            Event::CheckpointSaved { path, best, seconds, .. } => {
+            Event::CheckpointSaved { path, seconds, .. } => {
                 self.other_seconds += seconds;
                 self.row_seconds += seconds;
-                if let Some(row) = &mut self.pending {
-                    row.best |= best;
-                }
                 if self.verbose > 0 {
                     lines.push(
                         self.look.paint(DIM, &format!("saved `{path}` in {}", text::duration(*seconds))),
@@ -205,7 +214,7 @@ impl Tally {
         if step.count > 0 {
             self.sample_seconds.add(step.seconds / step.count as f64);
         }
-        self.lr = step.lr.first().copied().unwrap_or(self.lr);
+        self.lr = step.lr.get(self.group).copied().unwrap_or(self.lr);
         self.epoch.0 += step.loss * step.count as f64;
         self.epoch.1 += step.accuracy() * step.count as f64;
         self.epoch.2 += step.count;
@@ -239,7 +248,11 @@ impl Tally {
                 _ => (row.loss, row.score) = (eval.loss, score(eval)),
             }
         } else if eval.split == "valid" {
-            self.row(eval.at).valid = Some((eval.loss, score(eval)));
+            // not what a checkpoint says of itself: it is written while the run goes on, and told rows later
+            let best = self.is_best(eval);
+            let row = self.row(eval.at);
+            row.valid = Some((eval.loss, score(eval)));
+            row.best = best;
         } else {
             self.flush(lines);
             let mut line = format!("{:>7}  loss {:.4}, ", eval.split, eval.loss);
@@ -248,6 +261,17 @@ impl Tally {
             }
             lines.push(line + &text::count(eval.count, "sample", "samples"));
         }
+    }
+
+    /// Whether it is the best evaluation so far, as the session judges it.
+    fn is_best(&mut self, eval: &EvalEnd) -> bool {
+        let value = eval.judged_by(self.metric);
+        let higher = self.metric.higher_is_better();
+        let best = self.best.is_none_or(|best| if higher { value > best } else { value < best });
+        if best {
+            self.best = Some(value);
+        }
+        best
     }
 
     /// The row that is being filled: an epoch's end and an evaluation at the same update share one, in either order.
@@ -354,6 +378,11 @@ fn skipped(step: &StepEnd) -> String {
         "update {} skipped: its gradient overflowed at a loss scale{scale}, the next one has a smaller",
         step.at.update
     )
+}
+
+/// The group whose rate is the recipe's own: of rates that fall with depth the first is the smallest, which stands for none.
+fn told_group(plan: &Plan) -> usize {
+    plan.groups.iter().position(|group| group.lr == plan.recipe.optim.lr).unwrap_or(0)
 }
 
 /// Share of right answers, or R².

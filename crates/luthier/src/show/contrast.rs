@@ -1,7 +1,7 @@
 //! What a contrastive run contrasts, and through which heads.
 
 use luthier_plan::Plan;
-use luthier_recipe::{Contrastive, ContrastiveLoss, Mining, TripletMargin};
+use luthier_recipe::{Contrastive, ContrastiveLoss, KeyNorm, Mining, TripletMargin};
 
 use super::Page;
 use crate::text::{self, Align};
@@ -36,7 +36,17 @@ fn with_queue(page: &mut Page, plan: &Plan, asked: &Contrastive) {
         "queue         {}, {own:.2} of them a sample's own",
         text::count(asked.queue(), "key", "keys")
     ));
+    if asked.in_batch {
+        page.line("in the batch  the other samples' keys as well");
+    }
     page.line(&format!("key encoder   keeps {} of itself at each update", text::number(asked.momentum())));
+    let norms = match asked.key_norm {
+        KeyNorm::Ema => "running, follow the query encoder's",
+        KeyNorm::Batch => "of the batch",
+    };
+    if plan.model.tensors.iter().any(|tensor| tensor.name.ends_with("running_mean")) {
+        page.line(&format!("  statistics  {norms}"));
+    }
     page.line(&format!("temperature   {}", text::number(asked.temperature())));
     if let Some(prototypes) = &asked.prototypes {
         let counts: Vec<String> = prototypes.clusters.iter().map(|count| text::grouped(*count)).collect();

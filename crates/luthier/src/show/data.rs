@@ -70,8 +70,8 @@ fn skipped(page: &mut Page, split: &SplitPlan) {
 
 fn count(split: &SplitPlan, classes: usize) -> Vec<u64> {
     let mut counts = vec![0; classes];
-    for sample in &split.samples {
-        if let Some(count) = counts.get_mut(sample.label as usize) {
+    for label in split.samples.labels() {
+        if let Some(count) = counts.get_mut(*label as usize) {
             *count += 1;
         }
     }

@@ -27,7 +27,7 @@ pub fn runs_text(runs: &[RunSummary], look: &Look) -> String {
             run.arch.clone(),
             text::shorten(&file_name(&run.weights), 28),
             text::duration(run.seconds),
-            run.samples_per_second.map_or_else(String::new, |rate| format!("{rate:.0}")),
+            run.samples_per_second.map_or_else(String::new, rate),
         ]);
     }
     use Align::{Left, Right};
@@ -80,11 +80,14 @@ pub fn comparison_text(comparison: &Comparison, look: &Look) -> String {
     }
     rows.push(row("epochs", &|run| epochs(run)));
     rows.push(row("time", &|run| text::duration(run.seconds)));
-    rows.push(row("samples/s", &|run| {
-        run.samples_per_second.map_or_else(String::new, |rate| format!("{rate:.0}"))
-    }));
+    rows.push(row("samples/s", &|run| run.samples_per_second.map_or_else(String::new, rate)));
     page.push_str(&text::table(&rows, &align, "  "));
     page
+}
+
+/// Samples a second; of few, tenths of one, too.
+fn rate(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }
 
 /// Index of the best run by the metric they are judged by; none when they are judged by different ones, or when no run

@@ -66,11 +66,19 @@ pub fn streams(page: &mut Page, plan: &Plan, verbose: u8) {
     page.section("Streams", &page.dim(&format!("{way}, an epoch ends with the {ends}")));
     let titles = ["", "samples", "batch", "optimizer", "lr", "schedule", "updates", "lr budget"];
     let mut rows = vec![titles.map(|title| page.dim(title)).to_vec()];
-    for stream in all(plan) {
+    for (at, stream) in all(plan).enumerate() {
         let recipe = &stream.recipe;
         let samples = stream.data.split("train").map_or(0, |split| split.samples.len() as u64);
         let (curve, _) = words::call(&recipe.schedule.curve, "type");
         let budget: f64 = stream.lr_factors.iter().map(|factor| factor * recipe.optim.lr).sum();
+        if at > 0 && streams::summed(plan) {
+            // the first stream's optimizer steps for all
+            let batch = recipe.train.batch_size.to_string();
+            let mut row = vec![stream.stream.clone(), text::grouped(samples), batch];
+            row.resize(titles.len(), String::new());
+            rows.push(row);
+            continue;
+        }
         rows.push(vec![
             stream.stream.clone(),
             text::grouped(samples),
@@ -104,6 +112,7 @@ fn moved(page: &mut Page, plan: &Plan, verbose: u8) {
         let tensors = text::count(names.len() as u64, "tensor", "tensors");
         let (who, mark) = match movers.as_slice() {
             [] => ("moved by none".to_owned(), ""),
+            [one] if streams::summed(plan) => (format!("moved by {one}"), " (with all streams' gradients)"),
             [one] => (format!("moved by {one} alone"), ""),
             several => (format!("moved by {}", several.join(" and ")), " (an optimizer each)"),
         };

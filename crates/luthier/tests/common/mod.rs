@@ -1,8 +1,8 @@
 //! A plan made by hand, for pages and progress.
 
 use luthier_plan::{
-    DataPlan, GroupPlan, Length, LoadReport, ModelPlan, PLAN_SCHEMA, Plan, ResolvedPrecision, Role, Sample,
-    Skipped, SplitPlan, TensorPlan,
+    DataPlan, GroupPlan, Length, LoadReport, ModelPlan, PLAN_SCHEMA, Plan, ResolvedPrecision, Role, Skipped,
+    SplitPlan, TensorPlan,
 };
 use luthier_recipe::Recipe;
 use serde_json::json;
@@ -122,7 +122,7 @@ fn recipe() -> Recipe {
 
 fn split(name: &str, counts: [usize; 2], skipped: usize) -> SplitPlan {
     let samples = counts.iter().enumerate().flat_map(|(label, count)| {
-        (0..*count).map(move |index| Sample::new(format!("{label}/{index}.jpg"), label as u32))
+        (0..*count).map(move |index| (format!("{label}/{index}.jpg"), label as u32))
     });
     SplitPlan {
         name: name.to_owned(),

@@ -8,7 +8,8 @@
 //!
 //! ## How it is measured
 //! The standard deviation of the normalised embeddings, the mean over their numbers, against 1/√d, what it is where they
-//! are spread evenly. An error where the last look says less than a tenth of it, a warning below a quarter.
+//! are spread evenly. An error where the last look says less than a tenth of it, a warning below a quarter. Not asked
+//! after the first epoch, nor while they are more than twice as wide as before the first update and still spreading.
 //!
 //! ## Example
 //! ```toml
@@ -45,7 +46,13 @@ pub static RULE: Rule = Rule {
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let looks = facts.run.map_or(&[][..], |run| run.metrics.embeddings.as_slice());
-    let Some(last) = looks.last().filter(|_| looks.len() >= 2) else { return Vec::new() };
+    let (untrained, trained) =
+        looks.split_at(usize::from(looks.first().is_some_and(|look| look.at.update == 0)));
+    let [.., before, last] = trained else { return Vec::new() };
+    let wider = untrained.first().is_some_and(|start| last.std > 2.0 * start.std);
+    if wider && last.std > before.std {
+        return Vec::new();
+    }
     let share = last.std / last.even_std;
     let severity = match share {
         share if share < 0.1 => Severity::Error,
@@ -90,5 +97,16 @@ mod tests {
         // a random encoder, before anything is learned
         silent(&RULE, &flat(100).embeddings(&[(0.02, -0.1, 0.002)]));
         silent(&RULE, &flat(100));
+    }
+
+    #[test]
+    fn embeddings_that_still_spread_are_no_collapse() {
+        let spreading = [(0.05, -0.2, 0.006), (0.05, -0.3, 0.008)];
+        silent(&RULE, &flat(100).embeddings(&spreading).untrained(0.001));
+        // no wider than at random, or narrower than an epoch ago
+        one(&RULE, &flat(100).embeddings(&spreading).untrained(0.005));
+        one(&RULE, &flat(100).embeddings(&[(0.05, -0.3, 0.008), (0.05, -0.2, 0.006)]).untrained(0.001));
+        // after one epoch there is nothing to say
+        silent(&RULE, &flat(100).embeddings(&[(0.02, -0.1, 0.002)]).untrained(0.005));
     }
 }

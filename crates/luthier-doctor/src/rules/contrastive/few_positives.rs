@@ -1,4 +1,4 @@
-//! # CON004 few-positives
+//! # CON005 few-positives
 //!
 //! ## What it finds
 //! Batches in which most samples are alone in their class: a triplet loss has no positive for them.
@@ -38,7 +38,7 @@ use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
 
 /// The rule.
 pub static RULE: Rule = Rule {
-    code: "CON004",
+    code: "CON005",
     name: "few-positives",
     category: Category::Contrastive,
     phase: Phase::Static,

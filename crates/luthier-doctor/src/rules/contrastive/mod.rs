@@ -1,5 +1,7 @@
 //! Embeddings: pretraining without labels, and contrasts by class.
 
+pub(super) mod batch_statistics;
+pub(super) mod below_untrained;
 pub(super) mod collapsed;
 pub(super) mod few_positives;
 pub(super) mod none_active;

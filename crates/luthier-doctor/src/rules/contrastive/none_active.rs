@@ -1,4 +1,4 @@
-//! # CON104 no-active-triplets
+//! # CON105 no-active-triplets
 //!
 //! ## What it finds
 //! A triplet run whose batches are all far enough apart, while new pictures are not: there is nothing left to mine.
@@ -39,7 +39,7 @@ const LEARNED: f64 = 0.9;
 
 /// The rule.
 pub static RULE: Rule = Rule {
-    code: "CON104",
+    code: "CON105",
     name: "no-active-triplets",
     category: Category::Contrastive,
     phase: Phase::Posthoc,

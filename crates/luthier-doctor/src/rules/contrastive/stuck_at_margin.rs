@@ -1,4 +1,4 @@
-//! # CON103 triplets-at-the-margin
+//! # CON104 triplets-at-the-margin
 //!
 //! ## What it finds
 //! A triplet loss that stays at its margin: all embeddings have become one point.
@@ -39,7 +39,7 @@ use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity, history, read
 
 /// The rule.
 pub static RULE: Rule = Rule {
-    code: "CON103",
+    code: "CON104",
     name: "triplets-at-the-margin",
     category: Category::Contrastive,
     phase: Phase::Posthoc,

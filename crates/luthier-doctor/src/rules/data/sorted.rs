@@ -47,7 +47,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(train) = plan.data.split("train").filter(|_| plan.data.classes.len() > 1) else {
         return Vec::new();
     };
-    let labels: Vec<u32> = train.samples.iter().map(|sample| sample.label).collect();
+    let labels = train.samples.labels();
     let n = labels.len() as f64;
     let runs = 1 + labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     let same: f64 = reading::counts(plan).iter().map(|count| (*count as f64 / n).powi(2)).sum();

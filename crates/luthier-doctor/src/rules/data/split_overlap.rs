@@ -59,9 +59,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     if place(train) != place(valid) || valid.samples.is_empty() {
         return Vec::new();
     }
-    let known: HashSet<&str> = train.samples.iter().map(|sample| sample.path.as_str()).collect();
-    let shared: Vec<usize> =
-        (0..valid.samples.len()).filter(|at| known.contains(valid.samples[*at].path.as_str())).collect();
+    let known: HashSet<&str> = train.samples.paths().collect();
+    let paths = valid.samples.paths().enumerate();
+    let shared: Vec<usize> = paths.filter(|(_, path)| known.contains(path)).map(|(at, _)| at).collect();
     let Some(first) = shared.first() else { return Vec::new() };
     let share = shared.len() as f64 / valid.samples.len() as f64;
     let given = plan.recipe.data.valid.is_some();

@@ -32,7 +32,7 @@
 //! Hu et al. 2021, section 4.1, on tuning alpha as the learning rate is tuned; PEFT's recipes use s times rates from 0.0002
 //! to 0.005.
 
-use luthier_plan::Plan;
+use luthier_plan::{Plan, of_lora};
 use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity, history, reading};
@@ -100,7 +100,7 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 
 /// Highest base rate of a matrix of LoRA.
 fn rate(plan: &Plan) -> Option<f64> {
-    let matrices = plan.model.tensors.iter().filter(|tensor| tensor.name.contains(".lora_"));
+    let matrices = plan.model.tensors.iter().filter(|tensor| of_lora(&tensor.name));
     let groups = matrices.filter_map(|tensor| plan.groups.get(tensor.group?));
     groups.map(|group| group.lr).max_by(f64::total_cmp)
 }

@@ -31,8 +31,7 @@
 //! ## Source
 //! alpaca-lora's issue 352, in which nothing was trainable and the loss stayed where it was.
 
-use luthier_plan::{Plan, TensorPlan, streams};
-use luthier_recipe::Interleave;
+use luthier_plan::{Plan, TensorPlan, of_lora, streams};
 use serde_json::json;
 
 use crate::{Category, Facts, Finding, Kind, Phase, Rule, Severity};
@@ -50,7 +49,7 @@ pub static RULE: Rule = Rule {
 
 fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     let Some(plan) = facts.plan.filter(|plan| plan.model.lora.is_some()) else { return Vec::new() };
-    let matrices = || moved(plan).into_iter().filter(|(tensor, _)| tensor.name.contains(".lora_"));
+    let matrices = || moved(plan).into_iter().filter(|(tensor, _)| of_lora(&tensor.name));
     let still: Vec<&str> =
         matrices().filter(|(_, moved)| !moved).map(|(tensor, _)| tensor.name.as_str()).collect();
     let Some(name) = still.first() else { return Vec::new() };
@@ -79,10 +78,6 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
 
 /// Every tensor, and whether an optimizer moves it.
 pub(crate) fn moved(plan: &Plan) -> Vec<(&TensorPlan, bool)> {
-    // the sum of all streams' gradients is stepped by the first one's optimizer alone
-    if plan.recipe.train.interleave == Interleave::Sum {
-        return plan.model.tensors.iter().map(|tensor| (tensor, tensor.group.is_some())).collect();
-    }
     streams::movers(plan).into_iter().map(|(tensor, movers)| (tensor, !movers.is_empty())).collect()
 }
 

@@ -35,7 +35,7 @@
 
 use std::collections::BTreeMap;
 
-use luthier_plan::Role;
+use luthier_plan::{Role, of_lora};
 use luthier_recipe::Rule as Update;
 use serde_json::json;
 
@@ -60,17 +60,14 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     };
     let Some(load) = plan.model.load.as_ref().filter(|load| load.matched > 0) else { return Vec::new() };
     // nor are the heads that are trained whole beside it, whatever they were loaded with
-    let beside = plan.model.lora.as_ref().map_or(&[][..], |lora| lora.modules_to_save.as_slice());
-    let whole = |name: &str| {
-        beside.iter().any(|layer| name.strip_prefix(layer.as_str()).is_some_and(|rest| rest.starts_with('.')))
-    };
+    let whole = |name: &str| plan.model.lora.as_ref().is_some_and(|lora| lora.trains_whole(name));
     let kept = plan.model.tensors.iter().filter(|tensor| {
         tensor.role == Role::Weight
             && !whole(&tensor.name)
             && !load.head.contains(&tensor.name)
             && !load.missing.contains(&tensor.name)
             // LoRA's matrices are new; how far they may leap is a rule of its own
-            && !tensor.name.contains(".lora_")
+            && !of_lora(&tensor.name)
     });
     let rates = kept.filter_map(|tensor| plan.groups.get(tensor.group?)).map(|group| group.lr);
     let Some(lr) = rates.max_by(f64::total_cmp).map(|lr| reading::peak(plan, lr)) else { return Vec::new() };

@@ -81,13 +81,28 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
     vec![Finding { fix: Some(Fix { summary, patch: summed(plan) }), ..finding }]
 }
 
-/// What makes one optimizer of several: those of the streams beside the first are taken out.
+/// What makes one optimizer of several: those of the streams beside the first are taken out, and the first moves what any did.
 fn summed(plan: &Plan) -> BTreeMap<String, Json> {
     let mut patch = BTreeMap::from([("train.interleave".to_owned(), json!("sum"))]);
+    let lists: Vec<&Vec<String>> = plan.recipe.streams.iter().map(|stream| &stream.train).collect();
+    if let Some((first, others)) = lists.split_first().filter(|(first, _)| !first.is_empty()) {
+        let all = others.iter().any(|list| list.is_empty());
+        let mut moved = (*first).clone();
+        for pattern in others.iter().flat_map(|list| list.iter()) {
+            if !moved.contains(pattern) {
+                moved.push(pattern.clone());
+            }
+        }
+        if all || moved.len() > first.len() {
+            patch.insert("streams[0].train".into(), if all { Json::Null } else { json!(moved) });
+        }
+    }
     for (at, stream) in plan.recipe.streams.iter().enumerate() {
         let given = [
             ("optim", at > 0 && stream.optim.is_some()),
             ("schedule", at > 0 && stream.schedule.is_some()),
+            ("train", at > 0 && !stream.train.is_empty()),
+            ("clip_grad_norm", at > 0 && stream.clip_grad_norm.is_some()),
             ("steps", stream.steps != 1),
         ];
         let gone = given.iter().filter(|(_, given)| *given);
@@ -129,6 +144,26 @@ mod tests {
         assert_eq!(look_at(0.01, &["fc"]), Some(Severity::Warning));
         assert_eq!(look_at(1e-4, &["fc"]), Some(Severity::Info));
         assert_eq!(look_at(0.01, &["nothing"]), None);
+    }
+
+    #[test]
+    fn the_cure_leaves_nothing_that_nobody_steps_with_and_moves_all_that_was_moved() {
+        let mut plan = Subject::new(PICTURES, &[], &World::default()).plan;
+        let optim = json!({ "type": "Adam", "lr": 0.01 });
+        let second =
+            json!({ "name": "b", "optim": optim, "train": ["fc.*"], "clip_grad_norm": 1.0, "steps": 2 });
+        let mut cure = |first: Json| {
+            plan.recipe.streams = serde_json::from_value(json!([first, second])).unwrap();
+            json!(summed(&plan))
+        };
+        let gone = json!({
+            "train.interleave": "sum", "streams[1].optim": null, "streams[1].train": null,
+            "streams[1].clip_grad_norm": null, "streams[1].steps": null,
+        });
+        assert_eq!(cure(json!({ "name": "a" })), gone);
+        let both = cure(json!({ "name": "a", "train": ["layer4.*", "layer3.*"] }));
+        assert_eq!(both["streams[0].train"], json!(["layer4.*", "layer3.*", "fc.*"]));
+        assert_eq!(cure(json!({ "name": "a", "train": ["fc.*"] })), gone);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod lora_head;
 mod no_eval_mode;
 mod no_seed;
 mod not_shuffled;
+mod padded_validation;
 mod past_the_wrapper;
 mod rate;
 mod same_batches;
@@ -49,6 +50,7 @@ pub(super) static SCRIPT: &[&Rule] = &[
     &epoch_not_told::RULE,
     &same_batches::RULE,
     &past_the_wrapper::RULE,
+    &padded_validation::RULE,
     &lora_head::RULE,
 ];
 

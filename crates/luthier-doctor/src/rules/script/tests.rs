@@ -43,6 +43,11 @@ const DEALT: (&str, &str) =
 const TOLD: (&str, &str) =
     ("        model.train()\n", "        model.train()\n        train_loader.sampler.set_epoch(epoch)\n");
 
+const PADDED: (&str, &str) = (
+    "datasets.ImageFolder(\"valid\"), batch_size=64",
+    "valid_set, batch_size=64, sampler=DistributedSampler(valid_set, shuffle=False)",
+);
+
 /// A rule, how grave its finding is, and edits that bring the fault in.
 type Case<'a> = (&'a str, Severity, &'a [(&'a str, &'a str)]);
 
@@ -140,6 +145,7 @@ fn every_rule_finds_its_fault_and_says_where_and_what_to_do() {
             Severity::Error,
             &[(HEAD, WRAPPED), DEALT, TOLD, ("outputs = model(x)", "outputs = model.module(x)")],
         ),
+        ("DIS304", Severity::Info, &[(HEAD, WRAPPED), DEALT, TOLD, PADDED]),
     ];
     for (code, severity, pairs) in cases {
         let text = changed(pairs);
@@ -225,6 +231,15 @@ fn what_looks_like_a_fault_and_is_none_is_left_alone() {
         )],
         // processes that share the samples, and an evaluation that goes round the wrapper
         &[(HEAD, WRAPPED), DEALT, TOLD, ("right += (model(x)", "right += (model.module(x)")],
+        // what was added is taken out again, or nothing is added
+        &[
+            (HEAD, WRAPPED),
+            DEALT,
+            TOLD,
+            PADDED,
+            ("right += (model(x)", "right += gather_for_metrics(model(x)"),
+        ],
+        &[(HEAD, WRAPPED), DEALT, TOLD, PADDED, ("shuffle=False)", "shuffle=False, drop_last=True)")],
         // a process's own share
         &[(HEAD, WRAPPED), ("ImageFolder(\"train\")", "Shards(\"train\", rank=rank)")],
         // gradients exchanged by hand

@@ -1,0 +1,42 @@
+//! What a contrastive run does before its first update: statistics that fit the samples, and keys to tell them from.
+//!
+//! MoCo's code begins with random directions in the queue and BatchNorm's statistics at 0 and 1. Both teach something else
+//! than pictures at first: random directions are told apart best by putting all embeddings in one place, and keys whose
+//! statistics are still on their way to the samples' are told apart by their age.
+
+use super::{embed, first_view};
+use crate::TrainError;
+use crate::job::Job;
+
+/// Batches that BatchNorm's running statistics are taken from: of its usual 0.1 a batch, half a percent of the start is
+/// left then.
+const SEEN: usize = 50;
+
+impl Job {
+    /// Before the first update of a contrastive run: BatchNorm's running statistics are those of the samples, in both
+    /// encoders, and the queue holds keys of samples, as many as there are.
+    pub(crate) fn fill_queue(&mut self) -> Result<(), TrainError> {
+        let Some(contrast) = &mut self.contrast else { return Ok(()) };
+        let (runner, path) = (&self.runner, contrast.paths()[0]);
+        let (keys, filled) = (contrast.asked.queue(), contrast.keys.as_mut());
+        let Some(filled) = filled else { return Ok(()) };
+        tch::no_grad(|| {
+            let batch = usize::try_from(runner.plan.recipe.train.batch_size).unwrap_or(usize::MAX);
+            let mut batches = runner.feed.views(SEEN.saturating_mul(batch))?;
+            while let Some(update) = batches.next_update(1)? {
+                for batch in &update.batches {
+                    drop(embed(runner, &runner.model, first_view(batch)?, &[path], true)?);
+                }
+            }
+            filled.copy(&runner.model)?;
+            let mut batches = runner.feed.views(usize::try_from(keys).unwrap_or(usize::MAX))?;
+            while let Some(update) = batches.next_update(1)? {
+                for second in update.batches.iter().filter_map(|batch| batch.second.as_ref()) {
+                    let (mut rows, _) = embed(runner, &filled.encoder, second, &[path], false)?;
+                    filled.queue.enqueue(&rows.swap_remove(0))?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
