@@ -48,7 +48,7 @@ type = "SGD"
 lr = 0.01
 [train]
 epochs = 1
-batch_size = 6
+batch_size = 7
 [[streams]]
 name = "new"
 [streams.data]
@@ -141,15 +141,15 @@ fn a_run_of_streams_goes_on_by_its_recipe_and_not_by_another() {
     common::copy(at, "photos");
     // the first has a rate curve and a batch size of its own, the second the run's
     let own = "name = \"new\"\nbatch_size = 5\nclip_grad_norm = 1.0\nloss_weights = { yaw = 1.0, classifier = 1.0 }\n\
-               schedule = { type = \"StepLR\", step_size = 1, gamma = 0.5 }\n";
+               schedule = { type = \"StepLR\", step_size = 1, gamma = 0.5, unit = \"epoch\" }\n";
     let recipe = STREAMS.replace("table.csv", "attributes.csv").replace("name = \"new\"\n", own);
     fs::write(at.join("recipe.toml"), recipe).unwrap();
     fine(at, &["train", "recipe.toml", "--out", "run", "-q", "--threads", "1"]);
     fine(at, &["train", "recipe.toml", "--resume", "run", "-q", "--threads", "1"]);
     for (set, sentence) in [
         ("streams[0].batch_size=4", "`train.batch_size` was 5 and is 4"),
-        ("train.batch_size=4", "`train.batch_size` was 6 and is 4"),
-        ("schedule.type=CosineAnnealingLR", "`schedule.type` was"),
+        ("train.batch_size=4", "`train.batch_size` was 7 and is 4"),
+        ("schedule={ type = \"CosineAnnealingLR\", unit = \"step\" }", "`schedule.type` was"),
     ] {
         let other = run(at, &["train", "recipe.toml", "--resume", "run", "-q", "--set", set]);
         let told = stderr(&other);

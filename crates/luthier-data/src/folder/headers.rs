@@ -11,6 +11,9 @@ use super::{
 };
 use crate::picture::{self, Header, Limits, PictureError};
 
+/// Files whose headers are held at a time: what is known of a file is ten times its place in the list.
+const AT_ONCE: usize = 4096;
+
 struct Checked {
     header: Result<Header, PictureError>,
     note: Option<String>,
@@ -22,8 +25,6 @@ pub(super) fn check(
     found: Vec<(String, u32)>,
     options: &FolderOptions<'_>,
 ) -> Result<Listing, FolderError> {
-    let checked: Vec<Checked> = found.par_iter().map(|(path, _)| look(root, path, options.limits)).collect();
-    let broken = checked.iter().filter(|c| c.header.is_err()).count();
     let mut listing = Listing {
         root: root.to_owned(),
         classes: classes.to_vec(),
@@ -32,18 +33,30 @@ pub(super) fn check(
         skipped: Vec::new(),
         notes: Vec::new(),
     };
-    for ((path, label), Checked { header, note }) in found.into_iter().zip(checked) {
-        match header {
-            Ok(header) => {
-                listing.samples.push((path, label));
-                listing.sizes.push((header.width, header.height));
-                listing.notes.extend(note);
-            }
-            Err(source) if options.on_error == OnError::Fail => {
-                return Err(FolderError::Broken { path: root.join(path), source, more: broken - 1 });
-            }
-            Err(why) => listing.skipped.push((path, why.to_string())),
+    let (mut found, mut broken) = (found.into_iter(), None);
+    loop {
+        let some: Vec<(String, u32)> = found.by_ref().take(AT_ONCE).collect();
+        if some.is_empty() {
+            break;
         }
+        let checked: Vec<Checked> =
+            some.par_iter().map(|(path, _)| look(root, path, options.limits)).collect();
+        for ((path, label), Checked { header, note }) in some.into_iter().zip(checked) {
+            match header {
+                Ok(header) => {
+                    listing.samples.push((path, label));
+                    listing.sizes.push((header.width, header.height));
+                    listing.notes.extend(note);
+                }
+                Err(source) if options.on_error == OnError::Fail => {
+                    broken.get_or_insert((path, source, 0)).2 += 1;
+                }
+                Err(why) => listing.skipped.push((path, why.to_string())),
+            }
+        }
+    }
+    if let Some((path, source, all)) = broken {
+        return Err(FolderError::Broken { path: root.join(path), source, more: all - 1 });
     }
     whole_class_broken(root, &listing)?;
     Ok(listing)

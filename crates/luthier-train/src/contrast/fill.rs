@@ -24,7 +24,8 @@ impl Job {
             let batch = usize::try_from(runner.plan.recipe.train.batch_size).unwrap_or(usize::MAX);
             let mut batches = runner.feed.views(SEEN.saturating_mul(batch))?;
             while let Some(update) = batches.next_update(1)? {
-                for batch in &update.batches {
+                // of one sample there are no statistics
+                for batch in update.batches.iter().filter(|batch| batch.labels.len() > 1) {
                     drop(embed(runner, &runner.model, first_view(batch)?, &[path], true)?);
                 }
             }
