@@ -1,5 +1,5 @@
 //! What a loader holds of each picture, counted at the allocator.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; their helpers are no test functions")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;

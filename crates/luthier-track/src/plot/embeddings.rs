@@ -25,15 +25,14 @@ pub fn neighbours(metrics: &Metrics) -> Option<Chart> {
 /// Alignment and uniformity (Wang & Isola 2020), and the spread as a share of an even one.
 pub fn geometry(metrics: &Metrics) -> Option<Chart> {
     let mut series: Vec<Series> = Vec::new();
-    let figures: [(&str, fn(&EmbeddingsPoint) -> f64, Stroke); 3] = [
-        ("Alignment", |look| look.alignment, Stroke::Solid),
-        ("Uniformity", |look| look.uniformity, Stroke::DashDot),
-        ("Spread (1: even)", |look| look.std / look.even_std, Stroke::Dotted),
-    ];
-    for (place, (name, figure, stroke)) in figures.into_iter().enumerate() {
+    let mut add = |name: &str, figure: fn(&EmbeddingsPoint) -> f64, stroke: Stroke| {
         let points = metrics.embeddings.iter().map(|look| (look.at.epochs, figure(look))).collect();
-        push(&mut series, name.into(), points, COLORS[place], stroke, true);
-    }
+        let color = COLORS[series.len() % COLORS.len()];
+        push(&mut series, name.into(), points, color, stroke, true);
+    };
+    add("Alignment", |look| look.alignment, Stroke::Solid);
+    add("Uniformity", |look| look.uniformity, Stroke::DashDot);
+    add("Spread (1: even)", |look| look.std / look.even_std, Stroke::Dotted);
     let (low, high) = bounds(&series)?;
     let y = Axis::round(low.min(0.0), high.max(1.0), 6, Numbers::Plain);
     Some(chart("embeddings", "Alignment, uniformity, spread", &[Run { label: "", metrics }], series, y))
