@@ -99,6 +99,13 @@ fn a_classifier_starts_from_the_encoder_of_a_contrastive_run() {
         assert!(page.contains("the head starts random"), "{page}");
     }
 
+    // a run that itself started from that name is not meant by it
+    std::fs::write(folder.join("on.toml"), CONTRAST.replace("\"none\"", "\"run:encoder\"")).unwrap();
+    fine(folder, &["train", "on.toml", "--threads", "1", "-q"]);
+    assert_eq!(std::fs::read_dir(folder.join("runs")).unwrap().count(), 2);
+    let told = page(folder, "on.toml");
+    assert!(told.contains(&format!("of the run `runs/{run_name}`")), "{told}");
+
     // a second run of the classifier keeps the head; of other classes it does not
     write(folder, "again.toml", "run:fine", &[]);
     let told = page(folder, "again.toml");

@@ -137,11 +137,12 @@ fn by_class(recipe: &Recipe, classes: &[String], counts: &[u64]) -> Result<(), P
     let source = recipe.data.source_key();
     let there = counts.iter().filter(|count| **count > 0).count();
     if there < 2 {
+        let only = counts.iter().position(|count| *count > 0).unwrap_or(0);
         let what = format!(
             "`{name}` tells classes apart, and the training samples are of {}",
             match there {
                 0 => "none".to_owned(),
-                _ => format!("one: `{}`", classes.first().map_or("", String::as_str)),
+                _ => format!("one: `{}`", classes.get(only).map_or("", String::as_str)),
             }
         );
         let help = "give a folder with one folder for each class; without labels, `loss = [\"info_nce\"]` learns from views";

@@ -98,6 +98,11 @@ pub enum TrackError {
 }
 
 impl TrackError {
+    /// What was to be created is there.
+    pub(crate) fn is_there_already(&self) -> bool {
+        matches!(self, TrackError::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+    }
+
     /// The same where nothing has begun: there is no run to go on with.
     pub(crate) fn before_the_run(self) -> Self {
         match self {

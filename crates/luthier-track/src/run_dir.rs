@@ -80,6 +80,8 @@ impl RunDir {
     fn or_nothing(self, fill: impl FnOnce(&Self) -> Result<(), TrackError>) -> Result<Self, TrackError> {
         match fill(&self) {
             Ok(()) => Ok(self),
+            // somebody else was quicker: what is there is theirs
+            Err(error) if error.is_there_already() => Err(error),
             Err(error) => {
                 // what cannot be removed either is not worth more than the first error
                 let _ = fs::remove_dir_all(&self.path);

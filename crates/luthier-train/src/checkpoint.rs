@@ -229,17 +229,26 @@ pub fn newest(folder: &Path) -> Result<(Checkpoint, Vec<(PathBuf, String)>), Tra
 pub type Picked = (Checkpoint, Vec<(PathBuf, String)>, Option<u64>);
 
 /// The checkpoint of the best evaluation; the newest one where there was none, or where none was written then, as
-/// evaluations may be more frequent than checkpoints.
+/// evaluations may be more frequent than checkpoints, or where it is torn.
 ///
 /// # Errors
 /// There is none that is whole.
 pub fn best(folder: &Path) -> Result<Picked, TrainError> {
-    let (newest, passed) = newest(folder)?;
+    let (newest, mut passed) = newest(folder)?;
     let Some(best) = newest.state.best.filter(|best| best.update != newest.state.update) else {
         return Ok((newest, passed, None));
     };
     let path = folder.join(folder_name(best.update));
-    if path.exists() { Ok((load(&path)?, passed, None)) } else { Ok((newest, passed, Some(best.update))) }
+    if !path.exists() {
+        return Ok((newest, passed, Some(best.update)));
+    }
+    match load(&path) {
+        Ok(found) => Ok((found, passed, None)),
+        Err(error) => {
+            passed.push((path, error.to_string()));
+            Ok((newest, passed, None))
+        }
+    }
 }
 
 /// Reads one checkpoint and holds every file against its checksum.

@@ -106,8 +106,15 @@ pub(crate) fn open(recipe: &Recipe, base: &Path) -> Result<(String, TextTokenize
     }
 }
 
+/// Runs that started from one another, one behind the other, before somebody has made a circle of them.
+const FROM_ONE_ANOTHER: usize = 32;
+
 /// Where the tokenizer of a recipe lies: a file or a folder.
 fn place(recipe: &Recipe, base: &Path) -> Result<(String, PathBuf), TrainError> {
+    placed(recipe, base, FROM_ONE_ANOTHER)
+}
+
+fn placed(recipe: &Recipe, base: &Path, left: usize) -> Result<(String, PathBuf), TrainError> {
     let name = match (&recipe.data.tokenizer, recipe.model.weights()) {
         (Some(name), _) => name.clone(),
         (None, "none") => {
@@ -119,8 +126,14 @@ fn place(recipe: &Recipe, base: &Path) -> Result<(String, PathBuf), TrainError> 
         (None, weights) => {
             // a run has that of its own weights
             if let Some(run) = from_run::named(weights) {
+                let Some(left) = left.checked_sub(1) else {
+                    let what = format!("the run `{run}` started from a run that started from it");
+                    let help =
+                        "name the tokenizer: `data.tokenizer`, or the run's folder instead of its name";
+                    return Err(PlanError::at("model.weights", what).help(help).into());
+                };
                 let plan = from_run::plan_named(run, base)?;
-                return place(&plan.recipe, Path::new(&plan.base));
+                return placed(&plan.recipe, Path::new(&plan.base), left);
             }
             weights.to_owned()
         }

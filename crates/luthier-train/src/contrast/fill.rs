@@ -4,12 +4,14 @@
 //! than pictures at first: random directions are told apart best by putting all embeddings in one place, and keys whose
 //! statistics are still on their way to the samples' are told apart by their age.
 
+use luthier_recipe::KeyNorm;
+
 use super::{embed, first_view};
 use crate::TrainError;
 use crate::job::Job;
 
-/// Batches that BatchNorm's running statistics are taken from: of its usual 0.1 a batch, half a percent of the start is
-/// left then.
+/// Batches that BatchNorm's running statistics are taken from, the samples again and again where there are fewer: with its
+/// usual 0.1 a batch, half a percent of the start is left then.
 const SEEN: usize = 50;
 
 impl Job {
@@ -18,22 +20,32 @@ impl Job {
     pub(crate) fn fill_queue(&mut self) -> Result<(), TrainError> {
         let Some(contrast) = &mut self.contrast else { return Ok(()) };
         let (runner, path) = (&self.runner, contrast.paths()[0]);
+        let by_batch = contrast.asked.key_norm == KeyNorm::Batch;
         let (keys, filled) = (contrast.asked.queue(), contrast.keys.as_mut());
         let Some(filled) = filled else { return Ok(()) };
         tch::no_grad(|| {
             let batch = usize::try_from(runner.plan.recipe.train.batch_size).unwrap_or(usize::MAX);
-            let mut batches = runner.feed.views(SEEN.saturating_mul(batch))?;
-            while let Some(update) = batches.next_update(1)? {
-                // of one sample there are no statistics
-                for batch in update.batches.iter().filter(|batch| batch.labels.len() > 1) {
-                    drop(embed(runner, &runner.model, first_view(batch)?, &[path], true)?);
+            let (mut seen, mut before) = (0, usize::MAX);
+            // a pass in which nothing could be read is the last
+            while seen < SEEN && seen != before {
+                before = seen;
+                let mut batches = runner.feed.views(SEEN.saturating_mul(batch))?;
+                while let Some(update) = batches.next_update(1)? {
+                    // of one sample there are no statistics
+                    for batch in
+                        update.batches.iter().filter(|batch| batch.labels.len() > 1).take(SEEN - seen)
+                    {
+                        drop(embed(runner, &runner.model, first_view(batch)?, &[path], true)?);
+                        seen += 1;
+                    }
                 }
             }
             filled.copy(&runner.model)?;
             let mut batches = runner.feed.views(usize::try_from(keys).unwrap_or(usize::MAX))?;
             while let Some(update) = batches.next_update(1)? {
-                for second in update.batches.iter().filter_map(|batch| batch.second.as_ref()) {
-                    let (mut rows, _) = embed(runner, &filled.encoder, second, &[path], false)?;
+                let several = update.batches.iter().filter(|batch| !by_batch || batch.labels.len() > 1);
+                for second in several.filter_map(|batch| batch.second.as_ref()) {
+                    let (mut rows, _) = embed(runner, &filled.encoder, second, &[path], by_batch)?;
                     filled.queue.enqueue(&rows.swap_remove(0))?;
                 }
             }

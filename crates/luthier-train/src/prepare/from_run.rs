@@ -147,7 +147,8 @@ fn find(name: &str, base: &Path) -> Result<PathBuf, PlanError> {
     })
 }
 
-/// The newest run of a recipe of that name: its folder's name ends with when it began.
+/// The newest run of a recipe of that name: its folder's name ends with when it began. Runs without a checkpoint and runs
+/// that started from that name themselves, such as the one that asks, are taken only where there is no other.
 fn newest_of(runs: &Path, name: &str) -> Option<(String, PathBuf)> {
     let began = |folder: &str| {
         let time = folder.strip_prefix(name)?.strip_prefix('-')?.to_owned();
@@ -161,7 +162,15 @@ fn newest_of(runs: &Path, name: &str) -> Option<(String, PathBuf)> {
         let time = began(&path.file_name()?.to_string_lossy())?;
         path.join("plan.json").is_file().then_some((time, path))
     });
-    found.max()
+    let mut found: Vec<(String, PathBuf)> = found.collect();
+    found.sort();
+    let usable = |path: &Path| {
+        let began = |plan: Plan| named(plan.recipe.model.weights()).map(|from| divided(from).0.to_owned());
+        let itself = plan_of(path).ok().and_then(began).is_some_and(|from| from == name);
+        !itself && !checkpoint::list(&path.join("checkpoints")).is_empty()
+    };
+    let at = found.iter().rposition(|(_, path)| usable(path)).or(found.len().checked_sub(1))?;
+    Some(found.swap_remove(at))
 }
 
 fn plan_of(folder: &Path) -> Result<Plan, PlanError> {
