@@ -76,14 +76,16 @@ pub struct Gone {
     pub since: u64,
 }
 
-/// The loss of a model that knows nothing: ln C of a classifier, ln(K + 1) of a contrast with K keys, and as much for
-/// clusters, ln(2N − 1) of one within a batch of N, the margin of triplets; of several heads the sum by their weights; `None` where there is no such theory.
+/// The loss of a model that knows nothing: ln C of a classifier, ln(K + 1) of a contrast with K keys, ln(K + N) where those
+/// of its batch of N are candidates too, and as much for clusters, ln(2N − 1) of one within a batch of N, the margin of
+/// triplets; of several heads the sum by their weights; `None` where there is no such theory.
 pub fn chance(plan: &Plan) -> Option<f64> {
     if plan.recipe.contrasts_in_batch() {
         return Some(plan.recipe.contrasts().into_iter().map(|loss| of_one_point(plan, loss)).sum());
     }
     if let Some(contrast) = &plan.recipe.contrastive {
-        let keys = (contrast.queue() as f64 + 1.0).ln();
+        let own = if contrast.in_batch { plan.recipe.train.batch_size } else { 1 };
+        let keys = (contrast.queue() as f64 + own as f64).ln();
         let clusters = contrast.prototypes.as_ref().map_or(0.0, |prototypes| {
             let mean = |sum: f64| sum / prototypes.clusters.len().max(1) as f64;
             mean(prototypes.clusters.iter().map(|clusters| (*clusters as f64).ln()).sum())

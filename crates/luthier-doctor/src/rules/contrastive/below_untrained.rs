@@ -71,7 +71,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         untrained * 100.0
     ));
     let in_batch = plan.recipe.contrastive.as_ref().is_some_and(|contrastive| contrastive.in_batch);
-    let (words, key, value) = if in_batch {
+    // contrasts by class have no queue whose keys could be told by their age
+    let (words, key, value) = if in_batch || plan.recipe.contrasts_in_batch() {
         ("a third of the rate", reading::rate_key(plan), json!(plan.recipe.optim.lr / 3.0))
     } else {
         ("the batch's other keys as candidates too", "contrastive.in_batch", json!(true))
@@ -104,6 +105,8 @@ mod tests {
         assert!(one.fix.as_ref().unwrap().patch.contains_key("contrastive.in_batch"));
         let slower = &with(&[0.26, 0.2, 0.19, 0.2, 0.2], &["contrastive.in_batch=true"])[0];
         assert!(slower.fix.as_ref().unwrap().patch.contains_key("optim.lr"), "{slower:?}");
+        let by_class = &with(&[0.26, 0.2, 0.19, 0.2, 0.2], &["contrastive={ loss = [\"sup_con\"] }"])[0];
+        assert!(by_class.fix.as_ref().unwrap().patch.contains_key("optim.lr"), "{by_class:?}");
         // worth more; too early to say; a run that began without a look
         assert!(with(&[0.26, 0.2, 0.3, 0.35, 0.4], &[]).is_empty());
         assert!(with(&[0.26, 0.2, 0.19], &[]).is_empty());
