@@ -4,7 +4,7 @@
 
 use luthier_model::{Flow, HeadSpec, Input, Model, ModelError, Spec};
 use luthier_recipe::{Arch, Hidden};
-use luthier_torch::grad;
+use luthier_torch::{grad, manual_seed};
 use tch::{Device, Kind, Tensor};
 
 fn head(name: &str, classes: i64, hidden: &[&str]) -> HeadSpec {
@@ -57,6 +57,7 @@ fn layers_are_called_as_the_recipe_calls_them_and_shared_where_heads_begin_alike
 #[test]
 fn a_head_gives_the_same_alone_and_among_others() {
     let model = three();
+    let _draws = manual_seed(1);
     let pictures = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
     let all = model.forward(&Input::Pictures(pictures.shallow_clone()), false).unwrap();
     assert_eq!(all.size(), [2, 22]);
@@ -70,6 +71,7 @@ fn a_head_gives_the_same_alone_and_among_others() {
 #[test]
 fn a_head_that_is_not_asked_gets_no_gradient_at_all() {
     let model = three();
+    let _draws = manual_seed(1);
     let pictures = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
     logits(&model, &pictures, &[1]).sum(Kind::Float).backward();
     let moved: Vec<&str> = model

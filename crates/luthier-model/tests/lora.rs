@@ -11,7 +11,7 @@ use common::{Digest, apart, assert_same, fixture, flat, loss_of};
 use luthier_model::{Input, Model, Spec, Stack, Tokens, read_adapter, read_config};
 use luthier_plan::{LoraPlan, PlanError};
 use luthier_recipe::{Arch, Lora};
-use luthier_torch::grad;
+use luthier_torch::{grad, manual_seed};
 use luthier_weights::{Dtype, RawTensor, Weights};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -226,6 +226,7 @@ fn the_seed_decides_and_the_base_does_not_notice() {
 
 #[test]
 fn dropout_drops_in_training_only_and_parts_say_so() {
+    let _draws = manual_seed(1);
     let (model, _) = with_lora(base("gpt2"), json!({ "alpha": 8.0, "dropout": 0.5 }));
     tch::no_grad(|| {
         for entry in model.trainable().filter(|entry| entry.name.ends_with("lora_B.weight")) {
@@ -244,6 +245,7 @@ fn dropout_drops_in_training_only_and_parts_say_so() {
 
 #[test]
 fn each_layer_drops_other_inputs_as_in_peft() {
+    let _draws = manual_seed(1);
     // so much is dropped that about every second input is hidden from a layer in all rows: its A has no gradient there
     let (model, plan) = with_lora(base("vit"), json!({ "alpha": 8.0, "dropout": 0.99 }));
     tch::no_grad(|| {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use luthier_model::{Input, Model, ModelError, Shape, Spec, Stack};
 use luthier_plan::Role;
 use luthier_recipe::{Arch, BiasInit, Init, Layer, OutputAct, WeightInit};
-use luthier_torch::grad;
+use luthier_torch::{grad, manual_seed};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
@@ -160,6 +160,7 @@ fn the_head_is_the_last_layer_with_weights() {
     let toml = "{ linear = 4 }, { act = \"relu\" }, { linear = 3 }";
     let model = build(toml, Shape::Row(5), Init::default(), OutputAct::Softmax).unwrap();
     assert_eq!((model.outputs(), model.head.as_str(), model.parts().len()), (3, "2", 4));
+    let _draws = manual_seed(1);
     let x = Tensor::rand([6, 5], (Kind::Float, Device::Cpu));
     let shares = model.forward(&Input::Rows(x), false).unwrap().sum_dim_intlist(1, false, Kind::Float);
     assert!((shares - 1.0).abs().max().double_value(&[]) < 1e-6);
@@ -169,6 +170,7 @@ fn the_head_is_the_last_layer_with_weights() {
 fn dropout_drops_in_training_alone() {
     let model = build("{ dropout = 0.5 }", Shape::Row(1000), Init::default(), OutputAct::None).unwrap();
     let input = Input::Rows(Tensor::ones([1, 1000], (Kind::Float, Device::Cpu)));
+    let _draws = manual_seed(1);
     let kept = model.forward(&input, true).unwrap();
     let zeros = kept.eq(0.0).sum(Kind::Int64).int64_value(&[]);
     assert!((400..600).contains(&zeros) && kept.max().double_value(&[]) == 2.0, "{zeros}");

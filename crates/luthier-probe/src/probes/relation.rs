@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_follows_from_the_features_is_told_from_what_does_not() {
         let _alone = common::alone();
-        tch::manual_seed(3);
+        let _draws = luthier_torch::manual_seed(3);
         let x = Tensor::randn([200, 2], (Kind::Float, Device::Cpu));
         let first = x.narrow(1, 0, 1);
         let noise = Tensor::randn([200, 1], (Kind::Float, Device::Cpu));
