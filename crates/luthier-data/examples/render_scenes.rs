@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         seed,
         size: u32::try_from(size)?,
         threads: usize::try_from(threads)?,
-        valid: 0.0,
         force: true,
+        ..SceneOptions::default()
     };
     let start = Instant::now();
     let summary = render(Path::new(out), &options, &|_, _| {})?;

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use luthier_data::scenes::{
-    ATTRIBUTES, Background, Bins, Scene, SceneOptions, ScenesError, Shape, Summary, Texture, render,
+    ATTRIBUTES, Background, Bins, By, Fixed, Scene, SceneOptions, ScenesError, Shape, Summary, Texture,
+    render,
 };
 use tempfile::TempDir;
 
 fn options(count: usize) -> SceneOptions {
-    SceneOptions { count, seed: 7, size: 32, threads: 2, valid: 0.0, force: false }
+    SceneOptions { count, seed: 7, size: 32, threads: 2, ..SceneOptions::default() }
 }
 
 fn rendered(out: &Path, options: &SceneOptions) -> Summary {
@@ -187,7 +188,7 @@ fn classes_are_balanced() {
         let out = room.path().join(count.to_string());
         let summary = rendered(&out, &options(count));
         assert_eq!(summary.pictures, count);
-        for (shape, n) in summary.shapes {
+        for (shape, n) in summary.classes {
             assert!((least..=most).contains(&n), "{n} of {shape} among {count}");
             assert_eq!(fs::read_dir(out.join(shape)).unwrap().count(), n);
         }
@@ -211,6 +212,101 @@ fn the_split_is_even_and_whole() {
             assert_eq!(aside, expected / 8, "{shape:?}");
             assert!(fs::read_dir(out.join("train").join(shape.name())).unwrap().count() > 0);
         }
+    }
+}
+
+#[test]
+fn folders_by_an_attribute_hold_the_same_pictures() {
+    let room = TempDir::new().unwrap();
+    let (shapes, walls, turns) = (room.path().join("s"), room.path().join("w"), room.path().join("t"));
+    let asked = SceneOptions { valid: 0.2, ..options(240) };
+    rendered(&shapes, &asked);
+    let summary = rendered(&walls, &SceneOptions { by: "background".parse().unwrap(), ..asked.clone() });
+    rendered(&turns, &SceneOptions { by: "yaw".parse().unwrap(), ..asked });
+    assert_eq!(summary.classes.iter().map(|(_, n)| n).sum::<usize>(), 240);
+    assert_eq!(summary.classes[3].0, "bokeh");
+    let header = &rows(&shapes)[0];
+    let column = |name: &str| header.iter().position(|cell| cell == name).unwrap();
+    let (wall, yaw) = (column("background"), column("yaw"));
+    let tables = [rows(&shapes), rows(&walls), rows(&turns)];
+    for at in 1..=240 {
+        let [by_shape, by_wall, by_yaw] = [0, 1, 2].map(|table| &tables[table][at]);
+        let (split, rest) = by_shape[0].split_once('/').unwrap();
+        let name = rest.split_once('/').unwrap().1;
+        let kind = Background::NAMES[by_shape[wall].parse::<usize>().unwrap()];
+        assert_eq!(by_wall[0], format!("{split}/{kind}/{name}"));
+        assert_eq!(by_yaw[0], format!("{split}/yaw-{}/{name}", by_shape[yaw]));
+        assert_eq!(by_wall[1..], by_shape[1..], "the columns say the same");
+        assert_eq!(fs::read(walls.join(&by_wall[0])).unwrap(), fs::read(shapes.join(&by_shape[0])).unwrap());
+    }
+    assert!(!fs::read_to_string(shapes.join("attributes.json")).unwrap().contains("folders"));
+    assert!(
+        fs::read_to_string(walls.join("attributes.json")).unwrap().contains("\"folders\": \"background\"")
+    );
+}
+
+#[test]
+fn an_attribute_is_held_in_any_of_its_bins_and_no_other_moves() {
+    for (at, attribute) in ATTRIBUTES.iter().enumerate() {
+        for bin in 0..attribute.bins.count() {
+            let fixed: Fixed = format!("{}={bin}", attribute.name).parse().unwrap();
+            assert_eq!(fixed, Fixed { attribute: at, bin });
+            for index in 0..500 {
+                let drawn = Scene::draw(11, index);
+                let mut expected = drawn.attributes();
+                expected[at] = bin;
+                assert_eq!(drawn.fixed(fixed).attributes(), expected, "{} {bin} {index}", attribute.name);
+            }
+        }
+    }
+    // within the bin a quantity still varies
+    let yaws = (0..200).map(|index| Scene::draw(1, index).fixed("yaw=3".parse().unwrap()).yaw);
+    let (least, most) = yaws.fold((360.0_f32, 0.0_f32), |(least, most), yaw| (least.min(yaw), most.max(yaw)));
+    assert!(least < 138.0 && most > 177.0, "{least} to {most}");
+
+    let room = TempDir::new().unwrap();
+    let out = room.path().join("out");
+    let fixed = ["background=flat", "texture=marble"].map(|text| text.parse().unwrap()).to_vec();
+    rendered(&out, &SceneOptions { fixed, ..options(40) });
+    for row in &rows(&out)[1..] {
+        assert_eq!(row[8..], ["4", "0"], "texture and background");
+    }
+    let description = fs::read_to_string(out.join("attributes.json")).unwrap();
+    assert!(description.contains("\"fixed\": {"), "{description}");
+}
+
+#[test]
+fn what_cannot_be_held_or_named_after_is_refused() {
+    for (text, message) in [
+        ("background", "`background` names no value; write it as `background=flat` or `yaw=0`"),
+        ("backdrop=flat", "no attribute is called `backdrop`; there are yaw, pitch, "),
+        ("background=6", "`background` has no `6`; it has flat, gradient, clouds, bokeh, floor, tiles"),
+        ("yaw=flat", "`yaw` has no `flat`; it has the numbers from 0 to 7"),
+        ("yaw=-1", "`yaw` has no `-1`; "),
+    ] {
+        let error = text.parse::<Fixed>().unwrap_err().to_string();
+        assert!(error.starts_with(message), "{text}: {error}");
+    }
+    assert!("colour".parse::<By>().is_err());
+
+    let room = TempDir::new().unwrap();
+    let flat: Fixed = "background=flat".parse().unwrap();
+    let by: By = "background".parse().unwrap();
+    for (asked, message) in [
+        (
+            SceneOptions { by, fixed: vec![flat], ..options(80) },
+            "all pictures would be in one folder: `background`",
+        ),
+        (
+            SceneOptions { fixed: vec![flat, Fixed { bin: 1, ..flat }], ..options(80) },
+            "`background` is fixed twice",
+        ),
+        (SceneOptions { by, valid: 0.5, ..options(16) }, "none of 16 pictures would be in `"),
+    ] {
+        let error = refused(&room.path().join("out"), &asked);
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert!(miette::Diagnostic::help(&error).is_some(), "{error}");
+        assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing is written: {error}");
     }
 }
 

@@ -75,6 +75,16 @@ fn wrong_calls_say_what_is_wrong_and_exit_with_2() {
             "cannot render 0 pictures",
             "at least 1",
         ),
+        (
+            &["data", "render", "scenes", "--out", "s", "--count", "8", "--by", "colour"],
+            "`--by` cannot be `colour`",
+            "yaw, pitch, light_azimuth",
+        ),
+        (
+            &["data", "render", "scenes", "--out", "s", "--count", "8", "--fix", "texture"],
+            "`--fix` cannot be `texture`",
+            "`background=flat`",
+        ),
     ];
     let folder = with_recipe();
     for (words, message, hint) in rows {
@@ -289,6 +299,7 @@ fn scenes_are_drawn_once() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
     assert_eq!(said["pictures"], 8);
+    assert_eq!((&said["by"], &said["classes"]["cube"]), (&"shape".into(), &1.into()));
     assert!(folder.path().join("s/attributes.csv").is_file());
 
     let output = call(folder.path(), &words);

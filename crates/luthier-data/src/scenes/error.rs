@@ -42,6 +42,60 @@ pub enum ScenesError {
         least: usize,
     },
 
+    /// No attribute has this name.
+    #[error(
+        "no attribute is called `{name}`; there are yaw, pitch, light_azimuth, light_elevation, hue, scale, texture \
+         and background"
+    )]
+    Attribute {
+        /// The name asked for.
+        name: String,
+    },
+
+    /// An attribute is to be held, but not where.
+    #[error("`{text}` names no value; write it as `background=flat` or `yaw=0`")]
+    NoBin {
+        /// What was asked for.
+        text: String,
+    },
+
+    /// The attribute has no such bin.
+    #[error("`{name}` has no `{value}`; it has {choices}")]
+    Bin {
+        /// The attribute.
+        name: &'static str,
+        /// The bin asked for.
+        value: String,
+        /// The bins there are.
+        choices: String,
+    },
+
+    /// An attribute is held at two values.
+    #[error("`{name}` is fixed twice")]
+    #[diagnostic(help("leave one of the two out: every picture has one value"))]
+    FixedTwice {
+        /// The attribute.
+        name: &'static str,
+    },
+
+    /// The folders are named after an attribute that is held.
+    #[error("all pictures would be in one folder: `{name}` is fixed and names the folders")]
+    #[diagnostic(help("name the folders after something else, or let `{name}` vary"))]
+    OneClass {
+        /// The attribute.
+        name: &'static str,
+    },
+
+    /// A class has no picture in a split.
+    #[error("none of {count} pictures would be in `{}`", folder.display())]
+    #[diagnostic(help("render more pictures: the shapes come in turns, all else by chance"))]
+    EmptyClass {
+        /// Pictures asked for.
+        count: usize,
+        /// The class's folder, from the target.
+        folder: PathBuf,
+    },
+
     /// The target holds something.
     #[error("`{}` is not empty", path.display())]
     #[diagnostic(help("choose another folder, or overwrite the scenes in it with `--force`"))]

@@ -1,11 +1,12 @@
 //! A whole data set: who is drawn where, by how many threads, and the tables beside it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 use super::attributes::{ATTRIBUTES, described};
 use super::error::ScenesError;
 use super::folder::{DESCRIPTION, FORMAT, Staged};
+use super::layout::{By, Fixed};
 use super::scene::Scene;
 use super::shapes::Shape;
 
@@ -29,22 +31,35 @@ const README: &str = "README.md";
 pub struct SceneOptions {
     /// Number of pictures.
     pub count: usize,
-    /// Seed: pictures with the same seed and number are the same, whatever the other options but `size`.
+    /// Seed: pictures with the same seed and number are the same, whatever the other options but `size` and `fixed`.
     pub seed: u64,
     /// Side of the square pictures, in pixels.
     pub size: u32,
     /// Threads that draw; 0 takes as many as there are cores.
     pub threads: usize,
     /// Share of every shape's pictures that goes to `valid/` and leaves the others in `train/`, in [0, 1). At 0 the
-    /// shapes' folders stand in the target itself.
+    /// classes' folders stand in the target itself.
     pub valid: f64,
+    /// What the folders are named after.
+    pub by: By,
+    /// Attributes that are the same in every picture.
+    pub fixed: Vec<Fixed>,
     /// Replace an earlier render in the target.
     pub force: bool,
 }
 
 impl Default for SceneOptions {
     fn default() -> Self {
-        SceneOptions { count: 2000, seed: 0, size: 128, threads: 0, valid: 0.0, force: false }
+        SceneOptions {
+            count: 2000,
+            seed: 0,
+            size: 128,
+            threads: 0,
+            valid: 0.0,
+            by: By::Shape,
+            fixed: Vec::new(),
+            force: false,
+        }
     }
 }
 
@@ -55,8 +70,8 @@ pub struct Summary {
     pub pictures: usize,
     /// Of these, set aside in `valid/`.
     pub valid: usize,
-    /// Pictures of each shape, in class order.
-    pub shapes: Vec<(&'static str, usize)>,
+    /// Pictures of each class, in the order of [`By::folders`].
+    pub classes: Vec<(String, usize)>,
     /// Size of all pictures' files, in bytes.
     pub bytes: u64,
 }
@@ -64,14 +79,16 @@ pub struct Summary {
 /// Where picture `index` stands: its scene, its path from the target and whether it is set aside.
 struct Entry {
     scene: Scene,
+    class: usize,
     file: String,
     valid: bool,
 }
 
 impl Entry {
-    fn new(options: &SceneOptions, index: usize) -> Entry {
-        let scene = Scene::draw(options.seed, index as u64);
-        let shape = scene.shape.name();
+    fn new(options: &SceneOptions, folders: &[String], index: usize) -> Entry {
+        let drawn = Scene::draw(options.seed, index as u64);
+        let scene = options.fixed.iter().fold(drawn, |scene, fixed| scene.fixed(*fixed));
+        let class = options.by.of(&scene);
         // each run of eight pictures holds this shape once, so this is its how-manieth
         let valid = set_aside(index / Shape::ALL.len(), options.valid);
         let split = match (options.valid > 0.0, valid) {
@@ -79,7 +96,7 @@ impl Entry {
             (true, false) => "train/",
             (true, true) => "valid/",
         };
-        Entry { file: format!("{split}{shape}/{index:06}.png"), valid, scene }
+        Entry { file: format!("{split}{}/{index:06}.png", folders[class]), class, valid, scene }
     }
 }
 
@@ -91,8 +108,8 @@ fn set_aside(n: usize, share: f64) -> bool {
 
 /// Renders a data set of lit solids into the folder `out`.
 ///
-/// Writes PNG pictures in ImageFolder layout by shape (`cube/000012.png`, below `train/` and `valid/` if
-/// [`SceneOptions::valid`] is above 0), `attributes.csv` with a row per picture and a column per attribute,
+/// Writes PNG pictures in ImageFolder layout by shape or by another attribute (`cube/000012.png`, below `train/` and
+/// `valid/` if [`SceneOptions::valid`] is above 0), `attributes.csv` with a row per picture and a column per attribute,
 /// `attributes.json` with the bins' names and edges, and a `README.md`. The same options give the same bytes, whatever
 /// the machine and the number of threads.
 ///
@@ -109,24 +126,21 @@ pub fn render(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Summary, ScenesError> {
     check(options)?;
+    let classes = class_folders(options)?;
     let staged = Staged::open(out, options.force)?;
     let root = staged.path();
-    let folders: &[&str] = if options.valid > 0.0 { &["train", "valid"] } else { &[""] };
-    // fewer than eight pictures do not hold every shape, and a class folder must not be empty
-    for index in 0..options.count.min(Shape::ALL.len()) {
-        let shape = Scene::draw(options.seed, index as u64).shape;
-        for split in folders {
-            let folder = root.join(split).join(shape.name());
-            fs::create_dir_all(&folder).map_err(ScenesError::disk("create", folder))?;
-        }
+    let folders = options.by.folders();
+    for class in classes {
+        let folder = root.join(class);
+        fs::create_dir_all(&folder).map_err(ScenesError::disk("create", folder))?;
     }
 
-    let bytes = draw_all(&root, options, progress)?;
+    let bytes = draw_all(&root, options, &folders, progress)?;
 
     let mut summary = Summary {
         pictures: options.count,
         valid: 0,
-        shapes: Shape::ALL.iter().map(|shape| (shape.name(), 0)).collect(),
+        classes: folders.iter().map(|name| (name.clone(), 0)).collect(),
         bytes,
     };
     let mut table = String::from("file,shape");
@@ -136,7 +150,7 @@ pub fn render(
     }
     table.push('\n');
     for index in 0..options.count {
-        let Entry { scene, file, valid } = Entry::new(options, index);
+        let Entry { scene, class, file, valid } = Entry::new(options, &folders, index);
         table.push_str(&file);
         table.push(',');
         table.push_str(scene.shape.name());
@@ -146,9 +160,9 @@ pub fn render(
         }
         table.push('\n');
         summary.valid += usize::from(valid);
-        summary.shapes[scene.shape as usize].1 += 1;
+        summary.classes[class].1 += 1;
     }
-    let mut description = serde_json::to_string_pretty(&json!({
+    let mut description = json!({
         "format": FORMAT,
         "version": 1,
         "count": options.count,
@@ -157,9 +171,21 @@ pub fn render(
         "valid": options.valid,
         "shapes": Shape::ALL.map(Shape::name),
         "attributes": described(),
-    }))
-    .map_err(io::Error::from)
-    .map_err(ScenesError::disk("write", root.join(DESCRIPTION)))?;
+    });
+    // a plain render says nothing of either, so that its bytes stay what they were before there was a choice
+    if options.by != By::Shape {
+        description["folders"] = json!(options.by.name());
+    }
+    if !options.fixed.is_empty() {
+        description["fixed"] = options
+            .fixed
+            .iter()
+            .map(|fixed| (ATTRIBUTES[fixed.attribute].name.to_owned(), json!(fixed.bin)))
+            .collect();
+    }
+    let mut description = serde_json::to_string_pretty(&description)
+        .map_err(io::Error::from)
+        .map_err(ScenesError::disk("write", root.join(DESCRIPTION)))?;
     description.push('\n');
     for (name, text) in [(TABLE, &*table), (DESCRIPTION, &description), (README, include_str!("README.md"))] {
         fs::write(root.join(name), text).map_err(ScenesError::disk("write", root.join(name)))?;
@@ -168,8 +194,37 @@ pub fn render(
     Ok(summary)
 }
 
+/// The folders of the classes, from the target; no class is without a picture in any of the splits.
+fn class_folders(options: &SceneOptions) -> Result<BTreeSet<PathBuf>, ScenesError> {
+    let folders = options.by.folders();
+    let splits: &[&str] = if options.valid > 0.0 { &["train", "valid"] } else { &[""] };
+    let filled: BTreeSet<PathBuf> = (0..options.count)
+        .filter_map(|index| {
+            Path::new(&Entry::new(options, &folders, index).file).parent().map(Path::to_path_buf)
+        })
+        .collect();
+    // fewer than eight pictures do not hold every shape; of no shape there is then no folder at all
+    if options.by != By::Shape {
+        let mut all =
+            splits.iter().flat_map(|split| folders.iter().map(|class| Path::new(split).join(class)));
+        if let Some(folder) = all.find(|folder| !filled.contains(folder)) {
+            return Err(ScenesError::EmptyClass { count: options.count, folder });
+        }
+    }
+    Ok(filled)
+}
+
 fn check(options: &SceneOptions) -> Result<(), ScenesError> {
-    let &SceneOptions { count, size, valid, .. } = options;
+    let &SceneOptions { count, size, valid, by, ref fixed, .. } = options;
+    for (at, Fixed { attribute, .. }) in fixed.iter().enumerate() {
+        let name = ATTRIBUTES[*attribute].name;
+        if fixed[..at].iter().any(|earlier| earlier.attribute == *attribute) {
+            return Err(ScenesError::FixedTwice { name });
+        }
+        if by == By::Attribute(*attribute) {
+            return Err(ScenesError::OneClass { name });
+        }
+    }
     if count == 0 {
         return Err(ScenesError::NoPictures);
     }
@@ -195,6 +250,7 @@ fn check(options: &SceneOptions) -> Result<(), ScenesError> {
 fn draw_all(
     root: &Path,
     options: &SceneOptions,
+    folders: &[String],
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<u64, ScenesError> {
     let threads = match options.threads {
@@ -209,7 +265,7 @@ fn draw_all(
             if index >= options.count {
                 return Ok(bytes);
             }
-            let entry = Entry::new(options, index);
+            let entry = Entry::new(options, folders, index);
             let path = root.join(&entry.file);
             let pixels = entry.scene.paint(options.size);
             bytes += write_png(&path, options.size, &pixels).map_err(|source| {

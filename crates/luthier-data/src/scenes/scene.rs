@@ -3,6 +3,7 @@
 use super::attributes::{ATTRIBUTES, Bins, bins_of};
 use super::background::Background;
 use super::chance::{Chance, Purpose};
+use super::layout::Fixed;
 use super::shapes::Shape;
 use super::texture::Texture;
 
@@ -55,6 +56,29 @@ impl Scene {
             seed,
             index,
         }
+    }
+
+    /// The same scene with one attribute moved into a bin. A continuous quantity keeps its place between the bin's edges.
+    pub fn fixed(mut self, fixed: Fixed) -> Scene {
+        let Fixed { attribute, bin } = fixed;
+        if let Bins::Steps { low, high, count, .. } = ATTRIBUTES[attribute].bins {
+            let value = match attribute {
+                0 => &mut self.yaw,
+                1 => &mut self.pitch,
+                2 => &mut self.light_azimuth,
+                3 => &mut self.light_elevation,
+                4 => &mut self.hue,
+                _ => &mut self.scale,
+            };
+            // a hair inside the edges, where rounding does not move it into the next bin
+            let within = ((*value - low) / (high - low)).clamp(1e-3, 1.0 - 1e-3);
+            *value = low + (high - low) / count as f32 * (bin as f32 + within);
+        } else if attribute == 6 {
+            self.texture = Texture::ALL[bin as usize];
+        } else {
+            self.background = Background::ALL[bin as usize];
+        }
+        self
     }
 
     /// The bins of the eight attributes, in the order of [`ATTRIBUTES`].

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use luthier_data::scenes::{By, Fixed};
 
 /// `luthier data`
 #[derive(Debug, Clone, Args)]
@@ -22,8 +23,10 @@ pub enum DataCommand {
 /// `luthier data render`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Example:
-  luthier data render scenes --out data/scenes --count 1000 --seed 1 --valid 0.2")]
+Examples:
+  luthier data render scenes --out data/scenes --count 1000 --seed 1 --valid 0.2
+  luthier data render scenes --out data/shapes --count 1000 --fix texture=plain --fix background=flat
+  luthier data render scenes --out data/walls --count 1000 --by background")]
 pub struct DataRenderArgs {
     /// What to draw: `scenes`
     #[arg(value_name = "SET", hide_possible_values = true)]
@@ -43,6 +46,12 @@ pub struct DataRenderArgs {
     /// Share that goes to `valid/`; the rest goes to `train/`. Without it there is one folder, not two
     #[arg(long, value_name = "SHARE")]
     pub valid: Option<f64>,
+    /// What the folders are named after, and so the pictures' classes: `shape`, or an attribute such as `background`
+    #[arg(long, value_name = "ATTRIBUTE", default_value = "shape", hide_default_value = true)]
+    pub by: By,
+    /// Hold an attribute still, as in `background=flat` or `yaw=0`; may be given for several
+    #[arg(long, value_name = "ATTRIBUTE=VALUE")]
+    pub fix: Vec<Fixed>,
     /// Replace what is in the folder
     #[arg(long)]
     pub force: bool,

@@ -8,7 +8,7 @@ use luthier::{
 };
 use luthier_data::{
     Limits, scan,
-    scenes::{self, SceneOptions},
+    scenes::{self, By, SceneOptions},
 };
 use serde_json::{Map, json};
 
@@ -21,6 +21,8 @@ pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Res
         size: args.size,
         threads: threads.map_or(0, usize::from),
         valid: args.valid.unwrap_or(0.0),
+        by: args.by,
+        fixed: args.fix.clone(),
         force: args.force,
     };
     let begun = Instant::now();
@@ -30,13 +32,14 @@ pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Res
     let summary = summary.or_call()?;
 
     if voice.json {
-        let shapes: Map<_, _> =
-            summary.shapes.iter().map(|(shape, count)| ((*shape).to_owned(), json!(count))).collect();
+        let classes: Map<_, _> =
+            summary.classes.iter().map(|(class, count)| (class.clone(), json!(count))).collect();
         return print_json(&json!({
             "out": args.out,
             "pictures": summary.pictures,
             "valid": summary.valid,
-            "shapes": shapes,
+            "by": args.by.name(),
+            "classes": classes,
             "bytes": summary.bytes,
             "seconds": begun.elapsed().as_secs_f64(),
         }));
@@ -47,11 +50,15 @@ pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Res
     } else {
         String::new()
     };
+    let kinds = match args.by {
+        By::Shape => format!("{} shapes", summary.classes.len()),
+        By::Attribute(_) => format!("{} classes by {}", summary.classes.len(), args.by.name()),
+    };
     voice.status(
         "drew",
         &format!(
-            "{pictures} of {} shapes{apart}, into `{}` ({}, {})",
-            summary.shapes.len(),
+            "{pictures} of {}{apart}, into `{}` ({}, {})",
+            kinds,
             args.out.display(),
             text::bytes(summary.bytes),
             text::duration(begun.elapsed().as_secs_f64()),
