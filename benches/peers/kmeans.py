@@ -20,6 +20,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from run import MALLOC
+
 REPO = Path(__file__).resolve().parents[2]
 WIDTH = 128
 
@@ -66,7 +68,7 @@ def main():
         path = Path(folder) / "rows.f32"
         x.tofile(path)
         command = [binary, path, WIDTH, args.clusters, args.rounds, args.threads]
-        environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+        environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "GLIBC_TUNABLES": MALLOC}
         ours = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                 env=environment)
 

@@ -49,8 +49,14 @@ fn build() -> Result<(), String> {
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
 
     let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
-    cc::Build::new()
-        .cpp(true)
+    let mut shim = cc::Build::new();
+    // `at::parallel_for` is a template: without OpenMP in this build it is a plain loop. The runtime has to be libtorch's own,
+    // since two of them have two pools of threads.
+    let openmp = openmp(&lib);
+    if openmp.is_some() {
+        shim.flag("-fopenmp");
+    }
+    shim.cpp(true)
         .std("c++20")
         .warnings(false)
         .include("gloo")
@@ -63,5 +69,18 @@ fn build() -> Result<(), String> {
             format!(
                 "the C++ shim did not compile; is a C++20 compiler installed (`apt install g++`)? {error}"
             )
-        })
+        })?;
+    // after what needs it: linkers leave out libraries that nothing before them asked for
+    if let Some(runtime) = openmp {
+        println!("cargo::rustc-link-search=native={}", lib.display());
+        println!("cargo::rustc-link-lib=dylib:+verbatim={runtime}");
+    }
+    Ok(())
+}
+
+/// The file of GNU's OpenMP that libtorch brings, under whatever name the wheel's makers gave it.
+fn openmp(lib: &Path) -> Option<String> {
+    let names =
+        std::fs::read_dir(lib).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with("libgomp") && name.contains(".so")).min()
 }

@@ -149,6 +149,31 @@ fn blocks_and_threads_change_nothing() {
 }
 
 #[test]
+fn rounding_on_the_way_decides_nothing() {
+    // small ones among large ones, beside each other far from the origin, and rows of nothing
+    let near = directions(600, 33);
+    let spread = &near * Tensor::linspace(-3.0, 3.0, 600, (Kind::Float, Device::Cpu)).exp().unsqueeze(1);
+    let shifted = directions(600, 33) * 0.05 + 2.0;
+    let nothing = Tensor::zeros([3, 33], (Kind::Float, Device::Cpu));
+    for rows in [near, Tensor::cat(&[&spread, &nothing], 0), shifted] {
+        let start = rows.narrow(0, 0, 50);
+        for iterations in [0, 1, 7] {
+            let found = kmeans(&rows, &start, KMeans { iterations, spherical: false }).unwrap();
+            let (x, c) = (rows.to_kind(Kind::Double), found.centres.to_kind(Kind::Double));
+            let all = (x.unsqueeze(1) - c.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Double);
+            let own = all.gather(1, &Tensor::from_slice(&found.assignment).unsqueeze(1), false);
+            let (least, _) = all.min_dim(1, true);
+            // as far as fp32 can tell, of rows of this length
+            let sure = x.square().sum_dim_intlist(1, true, Kind::Double) * 1e-5 + 1e-9;
+            let wrong = (&own - &least).gt_tensor(&sure).sum(Kind::Int64).int64_value(&[]);
+            assert_eq!(wrong, 0, "{iterations} rounds");
+            let told = Tensor::from_slice(&found.squared_distances).to_kind(Kind::Double).unsqueeze(1);
+            assert_eq!((told - own).abs().gt_tensor(&sure).sum(Kind::Int64).int64_value(&[]), 0);
+        }
+    }
+}
+
+#[test]
 fn a_probe_separates_what_a_line_separates() {
     let features = directions(400, 12);
     let labels = features.select(1, 3).gt(0.0).to_kind(Kind::Int64);

@@ -20,6 +20,7 @@ unsafe extern "C" {
     fn luthier_set_grad(variable: *const c_void, grad: *const c_void) -> *mut c_char;
     fn luthier_set_interop_threads(count: i32) -> *mut c_char;
     fn luthier_set_threads(count: i32) -> *mut c_char;
+    fn luthier_loop_threads(count: *mut i32) -> *mut c_char;
 }
 
 /// Takes over the message of a call: null means that nothing was thrown.
@@ -90,6 +91,13 @@ pub(crate) fn set_grad(variable: &Tensor, grad: Option<&Tensor>) -> Result<(), T
 pub(crate) fn set_interop_threads(count: i32) -> Result<(), TorchError> {
     // SAFETY: a plain value.
     taken(unsafe { luthier_set_interop_threads(count) })
+}
+
+pub(crate) fn loop_threads() -> Result<i32, TorchError> {
+    let mut count = 0;
+    // SAFETY: `count` is a local.
+    taken(unsafe { luthier_loop_threads(&mut count) })?;
+    Ok(count)
 }
 
 pub(crate) fn set_threads(count: i32) -> Result<(), TorchError> {

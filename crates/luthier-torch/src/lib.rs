@@ -45,7 +45,7 @@ mod threads;
 
 pub use autocast::{AutocastGuard, Half, autocast, autocast_enabled, autocast_format, autocast_to};
 pub use bytes::bytes_of;
-pub use device::{bf16_is_fast, fp16_is_native, parse_device};
+pub use device::{bf16_is_fast, fp16_is_native, int8_is_fast, parse_device};
 pub use dropout::dropout;
 pub use error::TorchError;
 pub use flat::{FlatBuffer, Slot};
@@ -53,12 +53,12 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, lerp, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
-pub use nearest::{Moved, Nearest, cluster_sums, nearest};
+pub use nearest::{Moved, Nearest, Rough, Whole, cluster_sums, nearest, quantise};
 pub use norms::{Kept, norms};
 pub use packed::{PackedLinear, Then};
 pub use ranks::{Group, NormState, NormsOver, Reducer, Store, Traffic, norm_group, norms_over};
 pub use seed::{Draws, manual_seed};
-pub use threads::{interop_threads, set_interop_threads, set_threads, threads};
+pub use threads::{interop_threads, loop_threads, set_interop_threads, set_threads, threads};
 
 /// The version of libtorch that the bindings are made for.
 pub const VERSION: &str = "2.13.0";

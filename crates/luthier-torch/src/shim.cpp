@@ -1,5 +1,7 @@
 // What tch 0.26 lacks: autocast off CUDA, channels_last, setting .grad, thread counts that report errors.
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "guarded.h"
 
@@ -80,6 +82,16 @@ char *luthier_set_interop_threads(int32_t count) {
 
 char *luthier_set_threads(int32_t count) {
   return guarded([&] { at::set_num_threads(count); });
+}
+
+// How many threads loops of this library run on: those of libtorch, if both were built with the same OpenMP.
+char *luthier_loop_threads(int32_t *count) {
+  return guarded([&] {
+    const auto most = at::get_num_threads();
+    std::vector<char> seen(most, 0);
+    at::parallel_for(0, most, 1, [&](int64_t, int64_t) { seen[at::get_thread_num()] = 1; });
+    *count = static_cast<int32_t>(std::count(seen.begin(), seen.end(), 1));
+  });
 }
 
 } // extern "C"

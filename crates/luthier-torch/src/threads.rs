@@ -15,6 +15,12 @@ pub fn set_threads(count: usize) -> Result<(), TorchError> {
     ffi::set_threads(checked(count)?)
 }
 
+/// Threads that share one of Luthier's own loops: as many as [`threads`], unless libtorch came without the OpenMP that
+/// they run on.
+pub fn loop_threads() -> usize {
+    ffi::loop_threads().ok().and_then(|count| usize::try_from(count).ok()).unwrap_or(1)
+}
+
 /// Threads that run independent operations.
 pub fn interop_threads() -> usize {
     usize::try_from(tch::get_num_interop_threads()).unwrap_or(1)

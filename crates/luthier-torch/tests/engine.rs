@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use luthier_torch::{
-    Half, TorchError, autocast, autocast_format, autocast_to, bf16_is_fast, manual_seed, parse_device,
-    set_interop_threads, set_threads, threads,
+    Half, TorchError, autocast, autocast_format, autocast_to, bf16_is_fast, loop_threads, manual_seed,
+    parse_device, set_interop_threads, set_threads, threads,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -86,6 +86,14 @@ fn threads_are_set_or_refused() {
     let error = results.into_iter().find_map(Result::err).expect("the second call is too late");
     let text = error.to_string();
     assert!(text.starts_with("libtorch: ") && !text.contains('\n') && !text.contains("frame #"), "{text}");
+}
+
+#[test]
+fn own_loops_run_on_libtorchs_threads() {
+    for count in [1, 2, 3] {
+        set_threads(count).unwrap();
+        assert_eq!((threads(), loop_threads()), (count, count));
+    }
 }
 
 #[test]

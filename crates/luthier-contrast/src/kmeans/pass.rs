@@ -1,6 +1,8 @@
 //! One pass over all rows: the nearest centre of each, and the sums of each cluster.
 
-use luthier_torch::{Moved, Nearest, PackedLinear, Then, bytes_of, cluster_sums, nearest};
+use luthier_torch::{
+    Moved, Nearest, PackedLinear, Rough, Then, Whole, bytes_of, cluster_sums, int8_is_fast, nearest, quantise,
+};
 use tch::{Device, Kind, Tensor};
 
 use super::Rows;
@@ -14,10 +16,15 @@ const PRODUCTS: i64 = 1 << 22;
 /// Numbers of a block's rows: 4 MB. With few centres, products alone would allow all rows of a middling set at once.
 const NUMBERS: i64 = 1 << 20;
 
+/// Rows that are looked at again are filled up to a multiple of this: oneDNN compiles a product for every number of rows.
+const AGAIN: usize = 256;
+
 /// What passes over the rows know and find. A value is ‖c‖² − 2 x·c, which orders centres as distances do.
 pub(super) struct Pass {
     /// ‖row‖²
     squares: Vec<f32>,
+    /// Whether products are made of whole numbers first
+    rough: bool,
     pub assignment: Vec<u32>,
     /// Value of a row's centre
     first: Vec<f32>,
@@ -37,9 +44,7 @@ impl Pass {
         let mut squares = Vec::with_capacity(count);
         for (first, count) in blocks(rows.rows(), NUMBERS / 4 / rows.width().max(1)) {
             let part = rows.block(first, count)?;
-            let part =
-                part.f_square()?.f_sum_dim_intlist(1, false, None::<Kind>)?.f_to_device(Device::Cpu)?;
-            squares.extend_from_slice(floats(&part)?);
+            squares.extend_from_slice(floats(&lengths(&part)?.f_to_device(Device::Cpu)?)?);
         }
         if let Some(row) = squares.iter().position(|square| !square.is_finite()) {
             return Err(refused(
@@ -49,6 +54,7 @@ impl Pass {
         }
         Ok(Pass {
             squares,
+            rough: int8_is_fast(rows.device()),
             // no centre: the first pass changes every row's
             assignment: vec![u32::MAX; count],
             first: vec![0.0; count],
@@ -62,50 +68,55 @@ impl Pass {
 
     /// Assigns every row to its nearest centre; says whether any changed. Only centres that have moved since the last
     /// pass are multiplied: a row is closer to its own than to any that stayed, unless its own went away from it, and for
-    /// most of those the distance to the second nearest tells. With `sum`, the sums of the clusters are made on the way,
-    /// while a block is in the caches.
-    pub fn run(&mut self, rows: &dyn Rows, centres: &Tensor, sum: bool) -> Result<bool, ContrastError> {
-        self.sums.fill(0.0);
-        self.counts.fill(0);
+    /// most of those the distance to the second nearest tells. The sums of the clusters follow on the way, while a block is
+    /// in the caches.
+    pub fn run(&mut self, rows: &dyn Rows, centres: &Tensor) -> Result<bool, ContrastError> {
         let block = (PRODUCTS / centres.size()[0]).min(NUMBERS / rows.width().max(1)).max(64);
-        let all = Columns::new(centres)?;
         let which = self.moved(centres)?;
         if which.as_ref().is_some_and(Vec::is_empty) {
             return Ok(false);
         }
-        let (some, place_of) = match &which {
+        let mut place_of = vec![-1; self.counts.len()];
+        let columns = match &which {
             Some(which) => {
-                let mut place_of = vec![-1; self.counts.len()];
                 which.iter().zip(0..).for_each(|(centre, place)| place_of[*centre as usize] = place);
                 let index: Vec<i64> = which.iter().map(|centre| i64::from(*centre)).collect();
                 let index = Tensor::f_from_slice(&index)?.f_to_device(centres.device())?;
-                (Some(Columns::new(&centres.f_index_select(0, &index)?)?), place_of)
+                Columns::new(&centres.f_index_select(0, &index)?, block, self.rough)?
             }
-            None => (None, Vec::new()),
+            None => Columns::new(centres, block, self.rough)?,
         };
         let moved = which.as_ref().map(|centres| Moved { centres, place_of: &place_of });
-        let columns = some.as_ref().unwrap_or(&all);
-        let packed = PackedLinear::new(&columns.turned, block).ok();
+        let mut all = None;
         let mut again = vec![0; block as usize];
         let mut changed = 0;
         for (first, count) in blocks(rows.rows(), block) {
             let part = rows.block(first, count)?;
             let at = first as usize..(first + count) as usize;
             let again = &mut again[..count as usize];
-            let values = columns.values(&part, packed.as_ref())?;
+            let before = self.assignment[at.clone()].to_vec();
             let known = Nearest {
                 assignment: &mut self.assignment[at.clone()],
                 first: &mut self.first[at.clone()],
                 second: &mut self.second[at.clone()],
                 again,
             };
-            changed += nearest(&values, moved, known)?;
-            changed += self.look_again(&part, first as usize, again, &all)?;
-            if sum {
-                let own = &self.assignment[at];
-                own.iter().for_each(|cluster| self.counts[*cluster as usize] += 1);
-                cluster_sums(&part.f_to_device(Device::Cpu)?, own, &mut self.sums)?;
+            changed += columns.nearest(&part, &self.squares[at.clone()], moved, known)?;
+            if again.contains(&1) {
+                let all = match &mut all {
+                    Some(all) => all,
+                    none => none.insert(Columns::new(centres, block, self.rough)?),
+                };
+                changed += self.look_again(&part, first as usize, again, all)?;
             }
+            let now = &self.assignment[at];
+            for (before, now) in before.iter().zip(now).filter(|(before, now)| before != now) {
+                self.counts[*now as usize] += 1;
+                if let Some(count) = self.counts.get_mut(*before as usize) {
+                    *count -= 1;
+                }
+            }
+            cluster_sums(&part.f_to_device(Device::Cpu)?, &before, now, &mut self.sums)?;
         }
         Ok(changed > 0)
     }
@@ -119,20 +130,21 @@ impl Pass {
         all: &Columns,
     ) -> Result<u64, ContrastError> {
         let marked = again.iter().enumerate().filter(|(_, again)| **again == 1);
-        let marked: Vec<i64> = marked.map(|(row, _)| row as i64).collect();
-        if marked.is_empty() {
-            return Ok(0);
-        }
-        let index = Tensor::f_from_slice(&marked)?.f_to_device(part.device())?;
-        // oneDNN would compile a product for every number of rows
-        let values = all.values(&part.f_index_select(0, &index)?, None)?;
-        let mut own: Vec<u32> = marked.iter().map(|row| self.assignment[offset + *row as usize]).collect();
+        let mut rows: Vec<usize> = marked.map(|(row, _)| row).collect();
+        let count = rows.len();
+        rows.resize(count.next_multiple_of(AGAIN), rows[0]);
+        let index: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+        let index = Tensor::f_from_slice(&index)?.f_to_device(part.device())?;
+        let mut own: Vec<u32> = rows.iter().map(|row| self.assignment[offset + row]).collect();
+        let squares: Vec<f32> = rows.iter().map(|row| self.squares[offset + row]).collect();
         let (mut first, mut second) = (vec![0.0; own.len()], vec![0.0; own.len()]);
         let mut again = vec![0; own.len()];
         let known =
             Nearest { assignment: &mut own, first: &mut first, second: &mut second, again: &mut again };
-        let changed = nearest(&values, None, known)?;
-        for (at, row) in marked.iter().map(|row| offset + *row as usize).enumerate() {
+        all.nearest(&part.f_index_select(0, &index)?, &squares, None, known)?;
+        let mut changed = 0;
+        for (at, row) in rows[..count].iter().map(|row| offset + row).enumerate() {
+            changed += u64::from(self.assignment[row] != own[at]);
             (self.assignment[row], self.first[row], self.second[row]) = (own[at], first[at], second[at]);
         }
         Ok(changed)
@@ -186,22 +198,70 @@ struct Columns {
     turned: Tensor,
     /// ‖c‖²
     lengths: Tensor,
+    by: Product,
+}
+
+/// How rows are multiplied with centres.
+enum Product {
+    /// In fp32
+    Plain,
+    /// By oneDNN, a sixth faster, with the centres as it reads them
+    Packed(PackedLinear),
+    /// In eight bits, four times faster, and what could decide once more in fp32
+    Rough { whole: Whole, longest: f32, most_lost: f32 },
 }
 
 impl Columns {
-    fn new(centres: &Tensor) -> Result<Columns, ContrastError> {
-        let lengths = centres.f_square()?.f_sum_dim_intlist(1, false, None::<Kind>)?;
-        Ok(Columns { turned: centres.f_mul_scalar(-2.0)?, lengths })
+    /// For blocks of `block` rows.
+    fn new(centres: &Tensor, block: i64, rough: bool) -> Result<Columns, ContrastError> {
+        let (turned, lengths) = (centres.f_mul_scalar(-2.0)?, lengths(centres)?);
+        let by = if rough {
+            let whole = quantise(&turned)?;
+            let longest = 2.0 * floats(&lengths.f_max()?)?[0].sqrt();
+            Product::Rough { longest, most_lost: whole.lost.iter().copied().fold(0.0, f32::max), whole }
+        } else {
+            PackedLinear::new(&turned, block).map_or(Product::Plain, Product::Packed)
+        };
+        Ok(Columns { turned, lengths, by })
     }
 
-    /// `[rows, centres]` on the CPU; with the centres as oneDNN reads them, where there is oneDNN, a sixth faster.
-    fn values(&self, rows: &Tensor, packed: Option<&PackedLinear>) -> Result<Tensor, ContrastError> {
-        let values = match packed {
-            Some(packed) => packed.forward(rows, Some(&self.lengths), Then::Nothing)?,
-            None => self.lengths.f_addmm(rows, &self.turned.f_tr()?)?,
+    /// Assigns rows, whose squared lengths are `squares`, to the nearest of the columns.
+    fn nearest(
+        &self,
+        rows: &Tensor,
+        squares: &[f32],
+        moved: Option<Moved<'_>>,
+        known: Nearest<'_>,
+    ) -> Result<u64, ContrastError> {
+        let values = match &self.by {
+            Product::Plain => self.lengths.f_addmm(rows, &self.turned.f_tr()?)?,
+            Product::Packed(packed) => packed.forward(rows, Some(&self.lengths), Then::Nothing)?,
+            Product::Rough { whole, longest, most_lost } => {
+                let (turned, lengths) = (&self.turned, &self.lengths);
+                let Whole { numbers, scales, lost } = quantise(rows)?;
+                let products = numbers.f_internal_int_mm(&whole.numbers.f_tr()?)?;
+                // what adding up in fp32 loses
+                let adding = 2.0 * rows.width() as f32 * f32::EPSILON * longest;
+                // x·c − x̂·ĉ = (x − x̂)·c + x̂·(c − ĉ), and no product is greater than the lengths' (Cauchy and Schwarz)
+                let off = |(lost, square): (&f32, &f32)| {
+                    let length = square.sqrt();
+                    let off = 1.001 * (lost * longest + (length + lost) * most_lost + adding * length);
+                    // of what is beyond fp32 nothing is known
+                    if off.is_nan() { f32::INFINITY } else { off }
+                };
+                let slack: Vec<f32> = lost.iter().zip(squares).map(off).collect();
+                let (row_scales, column_scales, slack) = (&scales, &whole.scales, &slack);
+                let rough = Rough { rows, turned, row_scales, column_scales, lengths, slack };
+                return Ok(nearest(&products, Some(rough), moved, known)?);
+            }
         };
-        Ok(values.f_to_device(Device::Cpu)?.f_contiguous()?)
+        Ok(nearest(&values.f_to_device(Device::Cpu)?.f_contiguous()?, None, moved, known)?)
     }
+}
+
+/// ‖row‖² of each
+fn lengths(rows: &Tensor) -> Result<Tensor, ContrastError> {
+    Ok(rows.f_square()?.f_sum_dim_intlist(1, false, None::<Kind>)?)
 }
 
 /// `0 .. rows` as (first, count) of blocks.
