@@ -99,8 +99,12 @@ pub(crate) fn check(
     length: &Length,
     classes: &[String],
     labels: &[u32],
+    ranks: u64,
 ) -> Result<(), PlanError> {
     let Some(asked) = &recipe.contrastive else { return Ok(()) };
+    if ranks > 1 {
+        among_ranks(recipe, length, ranks)?;
+    }
     let samples = labels.len() as u64;
     let clusters = asked.prototypes.iter().flat_map(|prototypes| &prototypes.clusters);
     if let Some((at, clusters)) = clusters.enumerate().find(|(_, clusters)| **clusters > samples) {
@@ -113,6 +117,42 @@ pub(crate) fn check(
     }
     if length.samples % recipe.train.batch_size == 1 {
         let what = "the last batch of an epoch has one sample, and no other to contrast it with";
+        return Err(PlanError::at("train.batch_size", what).help("write `drop_last = true` in `[train]`"));
+    }
+    Ok(())
+}
+
+/// What several processes ask of a recipe: whole batches of all of them in the queue, and two samples for each in the last.
+fn among_ranks(recipe: &Recipe, length: &Length, ranks: u64) -> Result<(), PlanError> {
+    let Some(asked) = &recipe.contrastive else { return Ok(()) };
+    let batch = recipe.train.batch_size;
+    if recipe.contrasts_in_batch() {
+        let what = format!(
+            "{ranks} processes would contrast the samples of {ranks} batches of {batch}, each its own alone"
+        );
+        let help = "leave `--nproc-per-node` out; a contrast with a queue, `info_nce`, is made with the keys of all processes";
+        return Err(PlanError::at("contrastive.loss", what).help(help));
+    }
+    if recipe.distributed.sync_batch_norm {
+        let what =
+            "a query and its key would have statistics in common, which tell them from all keys of the queue";
+        let help = "write `sync_batch_norm = false`; keys are made by running statistics, or shuffled between processes";
+        return Err(PlanError::at("distributed.sync_batch_norm", what).help(help));
+    }
+    let together = batch * ranks;
+    let queue = asked.queue();
+    if queue % together != 0 {
+        let whole = (queue / together).max(1) * together;
+        let what =
+            format!("a queue of {queue} keys is no multiple of the {together} keys of {ranks} processes");
+        let help = format!("an update replaces whole batches of keys: `queue = {whole}` would do");
+        return Err(PlanError::at("contrastive.queue", what).help(help));
+    }
+    let tail = length.samples % together;
+    if tail > 0 && tail < 2 * ranks {
+        let what = format!(
+            "the last batch of an epoch has {tail} samples for {ranks} processes: one would have no two to contrast"
+        );
         return Err(PlanError::at("train.batch_size", what).help("write `drop_last = true` in `[train]`"));
     }
     Ok(())

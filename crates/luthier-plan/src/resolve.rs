@@ -1,6 +1,8 @@
 //! From what was typed to what will happen.
 
-use luthier_recipe::{ClassWeightRule, ClassWeights, Loss, Recipe, Schedule, TaskWeighting, Train, Unit};
+use luthier_recipe::{
+    ClassWeightRule, ClassWeights, KeyNorm, Loss, Recipe, Schedule, TaskWeighting, Train, Unit,
+};
 
 use crate::{
     DataPlan, Length, ModelPlan, Plan, PlanError, ResolvedPrecision, TextPlan, contrast, groups, schedule,
@@ -36,13 +38,9 @@ pub fn resolve(
         .split("train")
         .ok_or_else(|| PlanError::at(recipe.data.source_key(), "there are no training samples"))?;
     let ranks = machine.ranks.max(1);
-    if ranks > 1 && recipe.contrastive.is_some() {
-        let what = "contrastive runs are of one process so far";
-        return Err(PlanError::at("task", what).help("leave `--nproc-per-node` out"));
-    }
     let length = length(&recipe.train, train.samples.len() as u64, ranks)?;
     check_synced(recipe, train.samples.len() as u64, ranks)?;
-    contrast::check(recipe, &length, &data.classes, train.samples.labels())?;
+    contrast::check(recipe, &length, &data.classes, train.samples.labels(), ranks)?;
     let labels = |task: usize| train.samples.labels_of(task).unwrap_or(train.samples.labels());
     let weights = if data.tasks.is_empty() {
         class_weights(&recipe.loss, &data.classes, labels(0), "loss")?
@@ -183,7 +181,11 @@ fn ranks_notes(recipe: &Recipe, length: &Length, model: &ModelPlan, ranks: u64) 
     ));
     if model.tensors.iter().any(|tensor| tensor.name.ends_with("running_mean")) {
         let batch = recipe.train.batch_size;
-        notes.push(if recipe.distributed.sync_batch_norm {
+        let contrast = recipe.contrastive.as_ref();
+        notes.push(if contrast.is_some_and(|asked| asked.key_norm == KeyNorm::Batch) {
+            format!("pictures are shuffled between the {ranks} ranks before their keys are made, so that a key has other \
+                     company in BatchNorm than its query")
+        } else if recipe.distributed.sync_batch_norm {
             format!("BatchNorm normalises by the {} samples of all ranks", batch * ranks)
         } else {
             format!(

@@ -45,7 +45,7 @@ impl Runner {
         split: &str,
         mut take: impl FnMut(Tensor, &[i64]) -> Result<(), TrainError>,
     ) -> Result<Vec<(String, String)>, TrainError> {
-        let mut batches = self.feed.eval(split)?;
+        let mut batches = self.feed.all(split)?;
         let half = self.half();
         let body = self.model.parts().len().saturating_sub(1);
         let mut skipped = Vec::new();

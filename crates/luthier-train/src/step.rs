@@ -34,8 +34,10 @@ pub(crate) struct Part {
     pub number: u64,
     /// Which of its batches, counted from 0
     pub part: u64,
-    /// It is the last one
+    /// It is this rank's last one
     pub last: bool,
+    /// How many there are, those included that are other ranks' alone or could not be read
+    pub parts: u64,
     /// What its loss is multiplied by before the backward pass
     pub scale: f64,
 }
@@ -166,6 +168,7 @@ impl Job {
             compared: Compared::default(),
         };
         let mut each = self.task_gradients(number);
+        self.same_statistics()?;
         if let Some(contrast) = &mut self.contrast {
             contrast.follow(&self.runner)?;
         }
@@ -174,11 +177,14 @@ impl Job {
             // dropout is a function of (seed, update, batch), so a resumed run draws the same
             let _draws = manual_seed(self.seed_of(number, part as u64));
             let last = part + 1 == update.batches.len();
-            let at = Part { number, part: part as u64, last, scale };
+            let at = Part { number, part: part as u64, last, parts: update.taken, scale };
             let scores = self.accumulate(batch, &denominators, at, each.as_mut())?;
             for (sum, own) in step.scores.iter_mut().zip(scores) {
                 sum.add(own);
             }
+        }
+        if update.batches.is_empty() {
+            self.keep_company(update.taken, number)?;
         }
         self.agree(&mut step, number)?;
         step.end.loss = self.runner.objective.mean(&step.scores);

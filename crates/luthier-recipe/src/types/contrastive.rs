@@ -201,7 +201,8 @@ pub enum KeyNorm {
     /// own picture alone, and cannot be told by the batch it came with
     #[default]
     Ema,
-    /// Those of the batch, as in MoCo without its shuffling: a query finds its key by what its batch has in common
+    /// Those of the batch. Several processes shuffle pictures between them before keys are made, as MoCo's do; in one, a
+    /// query finds its key by what its batch has in common
     Batch,
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use luthier_contrast::{
-    Concentration, FeatureWriter, Features, KMeans, Prototypes, concentrations, kmeans, plus_plus,
+    Clusters, Concentration, FeatureWriter, Features, KMeans, Prototypes, concentrations, kmeans, plus_plus,
 };
 use luthier_plan::{Clustered, Granularity, Position};
 use tch::Tensor;
@@ -42,11 +42,22 @@ impl Contrast {
         let mut writer = FeatureWriter::create(&file.0, width, 0)?;
         let mut members = Vec::new();
         let mut batches = runner.feed.eval("train")?;
-        while let Some(update) = batches.next_update(1)? {
-            for batch in &update.batches {
-                let (rows, _) = embed(runner, key, first_view(batch)?, &self.paths()[1..], false)?;
-                writer.push(&rows[0])?;
-                members.extend_from_slice(&batch.indices);
+        // ranks share the samples out, and each has all the features in the end
+        for _ in 0..runner.feed.batches_of("train") {
+            let update = batches.next_update(1)?;
+            let batch = update.as_ref().and_then(|update| update.batches.first());
+            let make = |batch| {
+                Ok::<_, TrainError>(embed(runner, key, first_view(batch)?, &self.paths()[1..], false)?.0)
+            };
+            let own = batch.map(make).transpose()?;
+            let own = own.iter().flatten().next().zip(batch.map(|batch| batch.indices.as_slice()));
+            if own.is_none() && runner.ranks.is_none() {
+                continue;
+            }
+            let (rows, samples) = Self::rows_together(runner, own)?;
+            if !samples.is_empty() {
+                writer.push(&rows)?;
+                members.extend(samples);
             }
         }
         Ok((writer.finish_unsynced()?, members))
@@ -69,7 +80,7 @@ impl Contrast {
             let clusters = i64::try_from(*count).unwrap_or(i64::MAX);
             let start = plus_plus(features, clusters, mix(runner.plan.recipe.seed, epoch, at))?;
             let options = KMeans { iterations: asked.iterations, spherical: true };
-            let found = kmeans(features, &start, options)?;
+            let found = same_everywhere(runner, kmeans(features, &start, options)?)?;
             let numbers = Concentration { temperature: self.asked.temperature(), ..Concentration::default() };
             let clusters = usize::try_from(*count).unwrap_or(usize::MAX);
             let density = concentrations(&found.assignment, &found.squared_distances, clusters, numbers)?;
@@ -98,6 +109,19 @@ impl Contrast {
         }
         Ok(told)
     }
+}
+
+/// What rank 0 found: processors of another kind round other sums.
+fn same_everywhere(runner: &Runner, mut found: Clusters) -> Result<Clusters, TrainError> {
+    let Some(ranks) = runner.ranks.as_deref() else { return Ok(found) };
+    let assignment = Tensor::f_from_slice(&found.assignment)?;
+    let distances = Tensor::f_from_slice(&found.squared_distances)?;
+    for tensor in [&found.centres, &assignment, &distances] {
+        ranks.group.broadcast(tensor, 0)?;
+    }
+    found.assignment = Vec::try_from(&assignment)?;
+    found.squared_distances = Vec::try_from(&distances)?;
+    Ok(found)
 }
 
 /// A file that is removed when nobody needs it any more.

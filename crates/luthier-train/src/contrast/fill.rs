@@ -24,7 +24,9 @@ impl Job {
         let (keys, filled) = (contrast.asked.queue(), contrast.keys.as_mut());
         let Some(filled) = filled else { return Ok(()) };
         tch::no_grad(|| {
-            let batch = usize::try_from(runner.plan.recipe.train.batch_size).unwrap_or(usize::MAX);
+            // every rank does the same, so that all have the same
+            let together = runner.plan.recipe.train.batch_size * runner.plan.ranks;
+            let batch = usize::try_from(together).unwrap_or(usize::MAX);
             let (mut seen, mut before) = (0, usize::MAX);
             // a pass in which nothing could be read is the last
             while seen < SEEN && seen != before {

@@ -26,7 +26,7 @@ impl Keys {
     pub fn new(runner: &Runner, asked: &Contrastive) -> Result<Self, TrainError> {
         let plan = &runner.plan;
         let size = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let batch = size(plan.recipe.train.batch_size);
+        let batch = size(plan.recipe.train.batch_size * plan.ranks);
         let queue = Queue::new(size(asked.queue()), size(asked.dim), batch, plan.recipe.seed, runner.device)?;
         let encoder = bare_model(plan, runner.device)?;
         let keys = Keys { encoder, queue, prototypes: Vec::new() };

@@ -21,6 +21,10 @@ impl Job {
     /// Looks at the query encoder's embeddings, as evaluation makes them.
     pub(crate) fn embeddings(&self, at: Position) -> Result<Option<EmbeddingsEnd>, TrainError> {
         let Some(contrast) = &self.contrast else { return Ok(None) };
+        // nothing of it decides how a run goes on, so the other ranks need not know it
+        if self.runner.ranks.as_ref().is_some_and(|ranks| !ranks.world.is_first()) {
+            return Ok(None);
+        }
         let began = Instant::now();
         tch::no_grad(|| {
             let (mut one, mut other) = (Vec::new(), Vec::new());

@@ -7,6 +7,7 @@ mod fill;
 mod keys;
 mod look;
 mod step;
+mod together;
 
 use keys::Keys;
 use luthier_contrast::{false_negatives, normalize};

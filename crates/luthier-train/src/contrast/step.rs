@@ -3,10 +3,11 @@
 use luthier_contrast::{
     Contrast as Candidates, Drawn, Negatives, Prototypes, draw_negatives, info_nce, proto_nce, top_k,
 };
-use luthier_recipe::{ContrastiveLoss, KeyNorm};
+use luthier_recipe::ContrastiveLoss;
 use tch::{Kind, Tensor};
 
 use super::keys::Keys;
+use super::together::shuffle;
 use super::{Contrast, counted, distinct, embed, first_view};
 use crate::TrainError;
 use crate::feed::Batch;
@@ -23,39 +24,41 @@ pub(super) struct Seen {
     pub counts: Vec<Score>,
     /// Embeddings of the query encoder before they were normalised
     pub outputs: Tensor,
-    /// The keys, for the queue; `None` where there is none
+    /// The keys of all ranks, for the queue; `None` where there is none
     pub keys: Option<Tensor>,
 }
 
 impl Contrast {
     /// The encoders over a batch. The queue is not changed: a backward pass still reads it.
-    fn see(&self, runner: &Runner, batch: &Batch, update: u64) -> Result<Seen, TrainError> {
+    fn see(&self, runner: &Runner, batch: &Batch, at: Part) -> Result<Seen, TrainError> {
         match &self.keys {
-            Some(keys) => self.see_keys(keys, runner, batch, update),
+            Some(keys) => self.see_keys(keys, runner, batch, at),
             None => self.see_classes(runner, batch),
         }
     }
 
     /// A batch against the keys of the queue, and against prototypes.
-    fn see_keys(&self, own: &Keys, runner: &Runner, batch: &Batch, update: u64) -> Result<Seen, TrainError> {
+    fn see_keys(&self, own: &Keys, runner: &Runner, batch: &Batch, at: Part) -> Result<Seen, TrainError> {
         let first = first_view(batch)?;
-        let second = batch.second.as_ref();
-        let second = second.ok_or_else(|| TrainError::State("a batch has one view of each sample".into()))?;
         let runs = |loss| self.losses.contains(&loss);
         let clusters = runs(ContrastiveLoss::ProtoNce);
         let (queries, outputs) =
             embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
         // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
-        let by_batch = self.asked.key_norm == KeyNorm::Batch;
-        let keys = tch::no_grad(|| embed(runner, &own.encoder, second, &[self.paths()[0]], by_batch))?
-            .0
-            .swap_remove(0);
         let rows = batch.labels.len();
+        let (update, seed) = (at.number, shuffle(runner, at.number, at.part));
+        let together = tch::no_grad(|| self.keys_together(own, runner, batch.second.as_ref(), seed))?;
+        let keys = together.rows.f_narrow(0, together.first, rows as i64)?;
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {
             let negatives = if self.asked.in_batch { Negatives::QueueAndBatch } else { Negatives::Queue };
-            let (queue, at) = (own.queue.keys(), self.asked.temperature());
-            let found = info_nce(&queries[0], &keys, queue, negatives, at)?;
+            let (queue, temperature) = (own.queue.keys(), self.asked.temperature());
+            // the other ranks' samples are of this batch as well
+            let beside = (self.asked.in_batch && runner.ranks.is_some())
+                .then(|| Ok::<_, TrainError>(Tensor::f_cat(&[queue, &together.others(rows as i64)?], 0)?))
+                .transpose()?;
+            let queue = beside.as_ref().unwrap_or(queue);
+            let found = info_nce(&queries[0], &keys, queue, negatives, temperature)?;
             (found.loss.f_mul_scalar(rows as f64)?, hits(&[found], rows)?)
         } else {
             none()?
@@ -79,7 +82,7 @@ impl Contrast {
             .into_iter()
             .map(|(sum, [right, top5])| (sum, Score { right, top5, ..Score::default() }))
             .unzip();
-        Ok(Seen { sums, counts, outputs, keys: Some(keys) })
+        Ok(Seen { sums, counts, outputs, keys: Some(together.rows) })
     }
 }
 
@@ -104,7 +107,7 @@ impl Job {
         at: Part,
     ) -> Result<Vec<Score>, TrainError> {
         let none = || TrainError::State("the run contrasts nothing".into());
-        let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, at.number)?;
+        let seen = self.contrast.as_ref().ok_or_else(none)?.see(&self.runner, batch, at)?;
         let mut scores = Vec::with_capacity(seen.sums.len());
         let own = self.runner.objective.denominators(batch);
         for ((sum, denominator), counts) in seen.sums.iter().zip(own).zip(seen.counts) {
@@ -115,10 +118,16 @@ impl Job {
             }
             scores.push(Score { loss, denominator, ..counts });
         }
+        // before the last backward pass, in which gradients are exchanged: ranks with more batches make keys before it, too
+        let later = match &self.contrast {
+            Some(contrast) if at.last => {
+                contrast.keys_of_others(&self.runner, at.part + 1, at.parts, at.number)?
+            }
+            _ => Vec::new(),
+        };
         self.backward(&self.runner.objective.minimised(&seen.sums, denominators)?, at)?;
-        let own = self.contrast.as_mut().and_then(|contrast| contrast.keys.as_mut());
-        if let (Some(own), Some(keys)) = (own, &seen.keys) {
-            tch::no_grad(|| own.queue.enqueue(keys))?;
+        if let Some(contrast) = &mut self.contrast {
+            contrast.enqueue(seen.keys.iter().chain(&later))?;
         }
         Ok(scores)
     }

@@ -119,6 +119,12 @@ impl Feed {
         self.batches(split, false, order, 0, self.eval_batch_size, 0)
     }
 
+    /// As [`Feed::eval`], of all ranks.
+    pub(crate) fn all(&self, name: &str) -> Result<Batches, TrainError> {
+        let split = self.split(name)?;
+        self.batches(split, false, epoch_order(split.len(), self.seed, 0, false), 0, self.eval_batch_size, 0)
+    }
+
     /// As many samples of a split as so many training batches have, drawn by the seed: always the same ones.
     pub fn estimate(&self, name: &str, batches: u64) -> Result<Batches, TrainError> {
         let split = self.split(name)?;

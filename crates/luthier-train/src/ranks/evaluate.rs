@@ -1,7 +1,7 @@
 //! An evaluation that each rank did a share of.
 
 use super::Ranks;
-use super::member::{flat, unflat};
+use super::member::{NUMBERS, flat, unflat};
 use crate::TrainError;
 use crate::evaluate::Tally;
 use crate::regress::Estimate;
@@ -9,7 +9,7 @@ use crate::regress::Estimate;
 impl Ranks {
     /// Makes of what this rank has added up what all have: sums of losses and counts, and every estimate.
     pub(crate) fn merge(&self, tally: &mut Tally) -> Result<(), TrainError> {
-        let heads = 3 * tally.heads.len();
+        let heads = NUMBERS * tally.heads.len();
         let mut numbers = flat(&tally.heads);
         numbers.push(tally.answered as f64);
         numbers.extend(tally.confusions.iter().flatten().flatten().map(|count| *count as f64));

@@ -30,7 +30,7 @@ impl Job {
         number: u64,
     ) -> Result<TrainError, TrainError> {
         let ranks = match &self.member {
-            Some(member) if !member.summed => Rc::clone(&member.ranks),
+            Some(member) if !member.summed && self.contrast.is_none() => Rc::clone(&member.ranks),
             _ => return Ok(error),
         };
         let TrainError::Diverged { update: at, rule, what, help } = error else { return Ok(error) };

@@ -234,19 +234,26 @@ impl Job {
     }
 }
 
+/// Numbers of a score.
+pub(super) const NUMBERS: usize = 7;
+
 /// Scores as numbers that can be summed.
 pub(super) fn flat(scores: &[Score]) -> Vec<f64> {
-    scores.iter().flat_map(|score| [score.loss, score.denominator, score.right as f64]).collect()
+    let numbers = |score: &Score| {
+        let counts = [score.right, score.top5, score.anchors, score.active, score.barren];
+        let [right, top5, anchors, active, barren] = counts.map(|count| count as f64);
+        [score.loss, score.denominator, right, top5, anchors, active, barren]
+    };
+    scores.iter().flat_map(numbers).collect()
 }
 
 /// The other way round.
 pub(super) fn unflat(numbers: &[f64]) -> Vec<Score> {
-    let (scores, _) = numbers.as_chunks::<3>();
-    let one = |&[loss, denominator, right]: &[f64; 3]| Score {
-        loss,
-        denominator,
-        right: right as u64,
-        ..Score::default()
+    let (scores, _) = numbers.as_chunks::<NUMBERS>();
+    let one = |&[loss, denominator, right, top5, anchors, active, barren]: &[f64; NUMBERS]| {
+        let [right, top5, anchors, active, barren] =
+            [right, top5, anchors, active, barren].map(|count| count as u64);
+        Score { loss, denominator, right, top5, anchors, active, barren }
     };
     scores.iter().map(one).collect()
 }

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! ## Fix
-//! `key_norm = "ema"`: running statistics that follow the query encoder's; a key then depends on its own picture alone. In
-//! other programs MoCo's shuffling over several devices, or norms that know no batch.
+//! `key_norm = "ema"`: running statistics that follow the query encoder's; a key then depends on its own picture alone. Or
+//! several processes, which shuffle the pictures between them before keys are made, as MoCo's do; or norms that know no batch.
 //!
 //! ## When it is wrong
 //! Where the batch has thousands of samples its statistics are about the same every time.
@@ -55,7 +55,8 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let layers = plan.model.tensors.iter().filter(|tensor| tensor.name.ends_with(".running_mean")).count();
-    if layers == 0 {
+    // several processes shuffle their pictures before keys are made
+    if layers == 0 || plan.ranks > 1 {
         return Vec::new();
     }
     let seen = facts.run.and_then(|run| happened(run, asked.queue()));
@@ -118,6 +119,10 @@ mod tests {
         assert!(found[0].evidence[0].contains("take their statistics from the same 64 samples"), "{found:?}");
         assert_eq!(found[0].fix.as_ref().unwrap().patch["contrastive.key_norm"], json!("ema"));
         assert!(with(&[]).is_empty());
+        // several processes shuffle
+        let mut shuffled = Subject::new(CONTRAST, &["contrastive.key_norm=batch"], &World::default());
+        shuffled.plan.ranks = 2;
+        assert!(shuffled.look(&RULE).is_empty());
         assert!(Subject::new(PICTURES, &[], &World::default()).look(&RULE).is_empty());
     }
 }

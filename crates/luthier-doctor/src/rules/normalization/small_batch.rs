@@ -80,7 +80,9 @@ fn look(rule: &Rule, facts: &Facts) -> Vec<Finding> {
             },
             "the loss in evaluation mode is that in training mode, on the same samples",
         );
-    vec![if batch <= 4 && together >= 16 {
+    // of contrasts, what a query and its key had in common would tell them from all others
+    let shared = plan.recipe.contrastive.is_none();
+    vec![if batch <= 4 && together >= 16 && shared {
         finding.fix("statistics over all ranks", [("distributed.sync_batch_norm", json!(true))])
     } else if batch > 4 {
         finding.fix("leave the lone sample out", [("train.drop_last", json!(true))])
