@@ -52,12 +52,13 @@ fn build() -> Result<(), String> {
     let mut shim = cc::Build::new();
     // `at::parallel_for` is a template: without OpenMP in this build it is a plain loop. The runtime has to be libtorch's own,
     // since two of them have two pools of threads.
-    let openmp = openmp(&lib);
+    // Other compilers than GCC would want a runtime of their own.
+    let gnu = shim.cpp(true).get_compiler().is_like_gnu();
+    let openmp = openmp(&lib).filter(|_| gnu);
     if openmp.is_some() {
         shim.flag("-fopenmp");
     }
-    shim.cpp(true)
-        .std("c++20")
+    shim.std("c++20")
         .warnings(false)
         .include("gloo")
         .include(&include)

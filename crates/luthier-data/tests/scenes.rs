@@ -250,7 +250,10 @@ fn an_attribute_is_held_in_any_of_its_bins_and_no_other_moves() {
     for (at, attribute) in ATTRIBUTES.iter().enumerate() {
         for bin in 0..attribute.bins.count() {
             let fixed: Fixed = format!("{}={bin}", attribute.name).parse().unwrap();
-            assert_eq!(fixed, Fixed { attribute: at, bin });
+            if let Bins::Names(names) = attribute.bins {
+                let by_name = format!("{}={}", attribute.name, names[bin as usize]);
+                assert_eq!(fixed, by_name.parse().unwrap());
+            }
             for index in 0..500 {
                 let drawn = Scene::draw(11, index);
                 let mut expected = drawn.attributes();
@@ -298,7 +301,7 @@ fn what_cannot_be_held_or_named_after_is_refused() {
             "all pictures would be in one folder: `background`",
         ),
         (
-            SceneOptions { fixed: vec![flat, Fixed { bin: 1, ..flat }], ..options(80) },
+            SceneOptions { fixed: vec![flat, "background=1".parse().unwrap()], ..options(80) },
             "`background` is fixed twice",
         ),
         (SceneOptions { by, valid: 0.5, ..options(16) }, "none of 16 pictures would be in `"),

@@ -59,6 +59,12 @@ fn train(at: &Path, out: &str, ranks: &str, more: &[&str]) {
     fine(at, &[&words, more].concat());
 }
 
+/// Whether a run has a checkpoint that is written to its end.
+fn whole_checkpoint(run: &Path) -> bool {
+    let all = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+    all.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("step-"))
+}
+
 fn apart(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max)
@@ -143,18 +149,21 @@ fn statistics_of_other_company_make_other_keys_and_a_killed_run_goes_on_to_the_b
         let words = ["train", "recipe.toml", "--nproc-per-node", "3", "--out", &cut, "--threads", "1", "-q"];
         let mut child = engine(at, &[&words, &sets[..]].concat()).stderr(Stdio::null()).spawn().unwrap();
         let began = Instant::now();
-        while fs::read_dir(at.join(&cut).join("checkpoints")).map_or(true, |mut all| all.next().is_none()) {
+        while !whole_checkpoint(&at.join(&cut)) {
             assert!(began.elapsed() < Duration::from_secs(180), "no checkpoint in three minutes");
             std::thread::sleep(Duration::from_millis(5));
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        let resumed = ["train", "--resume", &cut, "--nproc-per-node", "3", "--threads", "1", "-q"];
+        let resumed = ["train", "--resume", &cut, "--nproc-per-node", "3", "--threads", "1"];
         // the ranks find out that their launcher is gone, and leave the run
-        while !run(at, &resumed).status.success() {
+        let mut resume = run(at, &resumed);
+        while !resume.status.success() {
             assert!(began.elapsed() < Duration::from_secs(180), "cannot be resumed");
             std::thread::sleep(Duration::from_millis(500));
+            resume = run(at, &resumed);
         }
+        assert!(!stderr(&resume).contains("restarting"), "{}", stderr(&resume));
         for name in ["model.safetensors", "contrast.safetensors", "optimizer.safetensors"] {
             let of = |run: &str| fs::read(newest(&at.join(run)).join(name)).unwrap();
             assert!(of(&cut) == of(&format!("{key_norm}-whole")), "{key_norm}: `{name}` differs");

@@ -53,7 +53,7 @@ pub use fused::{AdamStep, SgdStep, fused_adam, fused_sgd, lerp, norm, scale};
 pub use grad::{clear_grad, grad, set_data, set_grad};
 pub use layerwise::{LambStep, LarsStep, fused_lamb, fused_lars};
 pub use layout::{MemoryFormat, channels_last, view_at};
-pub use nearest::{Moved, Nearest, Rough, Whole, cluster_sums, nearest, quantise};
+pub use nearest::{Looked, Moved, Nearest, Rough, Whole, cluster_sums, nearest, quantise};
 pub use norms::{Kept, norms};
 pub use packed::{PackedLinear, Then};
 pub use ranks::{Group, NormState, NormsOver, Reducer, Store, Traffic, norm_group, norms_over};

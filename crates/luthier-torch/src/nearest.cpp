@@ -39,6 +39,8 @@ constexpr int64_t kLanes = 16;
 constexpr int64_t kChains = 4;
 constexpr int64_t kStride = kLanes * kChains;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// Values of a row that are made exact one by one, before all that could matter are.
+constexpr int kRounds = 8;
 
 // Sixteen numbers at once, on whatever the processor has; both compilers that build libtorch know the extension.
 typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
@@ -130,12 +132,19 @@ FOR_EVERY_PROCESSOR float quantise(const float *row, int64_t width, int8_t *whol
   for (int64_t at = even; at < width; ++at)
     tops[0] = std::max(tops[0], std::fabs(row[at]));
   const float most = *std::max_element(tops, tops + kLanes);
+  // of what is not finite nothing can be told
+  if (!(most <= std::numeric_limits<float>::max())) {
+    std::fill(whole, whole + width, 0);
+    *scale = 0;
+    return kInfinity;
+  }
   *scale = most / 127;
   // of a row of nothing, or of next to nothing, nothing is kept
   const float turns = *scale > std::numeric_limits<float>::min() ? 1 / *scale : 0;
   float sums[kLanes] = {};
   const auto one = [&](int64_t at, int64_t lane) {
-    const float near = std::rint(row[at] * turns);
+    float near = std::rint(row[at] * turns);
+    near = near == near ? near : 0;
     whole[at] = static_cast<int8_t>(near);
     const float lost = row[at] - near * *scale;
     sums[lane] += lost * lost;
@@ -169,7 +178,8 @@ FOR_EVERY_PROCESSOR void add(double *sums, const float *values, double sign, int
 class Values {
 public:
   Values(float *all, const LuthierRough *rough, int64_t columns)
-      : all_(all), rough_(rough), columns_(columns), lower_(rough ? (columns + kStride - 1) / kStride * kStride : 0, kInfinity) {}
+      : all_(all), rough_(rough), columns_(columns), lower_(rough ? (columns + kStride - 1) / kStride * kStride : 0, kInfinity),
+        is_exact_(rough ? columns : 0) {}
 
   void row(int64_t row) {
     row_ = row;
@@ -178,6 +188,9 @@ public:
       return;
     }
     values_ = lower_.data();
+    computed_ += exact_.size();
+    for (const auto place : exact_)
+      is_exact_[place] = 0;
     exact_.clear();
     bounds(rough_->products + row * columns_, rough_->column_scales, rough_->lengths, rough_->row_scales[row],
            rough_->slack[row], columns_, values_);
@@ -189,11 +202,17 @@ public:
     return values_[place];
   }
 
+  // How many values were made exact.
+  uint64_t computed() const { return computed_ + exact_.size(); }
+
   void leave_out(int64_t place) { values_[place] = kInfinity; }
 
   // The two least; if the first is below `limit`, it is exact, and its place (of equals, the first) is told.
   Least least_below(float limit) {
-    for (;;) {
+    for (int round = 0;; ++round) {
+      // of many that lie as close, one after the other would be a look through the row for each
+      if (round == kRounds)
+        settle_below(limit);
       auto found = least(values_, rough_ ? static_cast<int64_t>(lower_.size()) : columns_);
       if (found.first >= limit)
         return found;
@@ -210,8 +229,9 @@ public:
 private:
   // Makes a value exact that was a bound; says whether it was one.
   bool settle(int64_t place) {
-    if (rough_ == nullptr || std::find(exact_.begin(), exact_.end(), place) != exact_.end())
+    if (rough_ == nullptr || is_exact_[place])
       return false;
+    is_exact_[place] = 1;
     exact_.push_back(place);
     const auto width = static_cast<int64_t>(rough_->width);
     values_[place] =
@@ -219,12 +239,24 @@ private:
     return true;
   }
 
+  // Makes all values exact that could be the least below `limit`.
+  void settle_below(float limit) {
+    for (int64_t place = 0; place < columns_; ++place)
+      if (values_[place] < limit) {
+        settle(place);
+        limit = std::min(limit, values_[place]);
+      }
+  }
+
   float *all_;
   const LuthierRough *rough_;
   int64_t columns_;
   // filled up with infinities
   std::vector<float> lower_;
+  // by place, and the places of this row
+  std::vector<uint8_t> is_exact_;
   std::vector<int64_t> exact_;
+  uint64_t computed_ = 0;
   float *values_ = nullptr;
   int64_t row_ = 0;
 };
@@ -233,15 +265,16 @@ private:
 
 extern "C" {
 
-// `values` is [rows, columns]; with `rough` it is null, and values are looked for from rounded products. `centres` says which centre each column is, null for all of them
-// in order; then every row is assigned anew. Otherwise `place_of` says where each centre's column is, −1 for those that
+// `values` is [rows, columns]; with `rough` it is null, and values are looked for from rough products. `centres` says which
+// centre each column is, null for all of them in order; then every row is assigned anew. Otherwise `place_of` says where each centre's column is, −1 for those that
 // did not move; `first` is the value of a row's centre, `second` a bound below those of all others. `again` is set for
-// rows that these cannot tell. Says how many assignments changed. Writes over `values`.
+// rows that these cannot tell. Says how many assignments changed, and how many values were computed anew. Writes over
+// `values`.
 char *luthier_nearest(float *all, const LuthierRough *rough, const uint32_t *centres, const int32_t *place_of,
                       std::size_t rows, std::size_t columns, uint32_t *assignment, float *first, float *second,
-                      uint8_t *again, uint64_t *changed) {
+                      uint8_t *again, uint64_t *changed, uint64_t *computed) {
   return guarded([&] {
-    std::atomic<uint64_t> total{0};
+    std::atomic<uint64_t> total{0}, exact{0};
     const auto width = static_cast<int64_t>(columns);
     at::parallel_for(0, static_cast<int64_t>(rows), 64, [&](int64_t begin, int64_t end) {
       uint64_t mine = 0;
@@ -275,8 +308,10 @@ char *luthier_nearest(float *all, const LuthierRough *rough, const uint32_t *cen
         }
       }
       total += mine;
+      exact += values.computed();
     });
     *changed = total;
+    *computed = exact;
   });
 }
 

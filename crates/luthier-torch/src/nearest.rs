@@ -33,6 +33,7 @@ unsafe extern "C" {
         second: *mut f32,
         again: *mut u8,
         changed: *mut u64,
+        computed: *mut u64,
     ) -> *mut c_char;
     fn luthier_quantise(
         rows: *const f32,
@@ -64,6 +65,15 @@ pub struct Nearest<'a> {
     pub second: &'a mut [f32],
     /// 1 where this cannot be told from the centres that moved
     pub again: &'a mut [u8],
+}
+
+/// What a look for the nearest centres came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Assignments that changed
+    pub changed: u64,
+    /// Values that were computed in fp32, of rough ones
+    pub computed: u64,
 }
 
 /// Centres that moved, where the others did not.
@@ -130,9 +140,9 @@ pub struct Rough<'a> {
 }
 
 /// Assigns rows to the centres of least value ‖c‖² − 2 x·c. `values` are `[rows, columns]`, row by row on the CPU: these
-/// values in fp32, which are written over; or with `rough` int32 products of rows and −2 c in whole numbers. Without `moved`, columns are all centres and every row is assigned anew; with it, only what
-/// the centres that moved change is looked at, and rows for which that is not enough are marked. Says how many assignments
-/// changed.
+/// values in fp32, which are written over; or with `rough` int32 products of rows and −2 c in whole numbers. Without
+/// `moved`, columns are all centres and every row is assigned anew; with it, only what the centres that moved change is
+/// looked at, and rows for which that is not enough are marked.
 ///
 /// # Errors
 /// Slices whose lengths do not go together, a centre that there is not.
@@ -141,7 +151,7 @@ pub fn nearest(
     rough: Option<Rough<'_>>,
     moved: Option<Moved<'_>>,
     rows: Nearest<'_>,
-) -> Result<u64, TorchError> {
+) -> Result<Looked, TorchError> {
     let count = rows.assignment.len();
     let columns = values.size().last().map_or(0, |columns| *columns as usize);
     let lists = [rows.first.len(), rows.second.len(), rows.again.len()];
@@ -151,7 +161,7 @@ pub fn nearest(
         && rough.is_none_or(|rough| {
             is_matrix(rough.rows, Kind::Float, count, width)
                 && is_matrix(rough.turned, Kind::Float, columns, width)
-                && is_matrix(&rough.lengths.unsqueeze(0), Kind::Float, 1, columns)
+                && is_row(rough.lengths, columns)
                 && [rough.row_scales.len(), rough.slack.len()] == [count; 2]
                 && rough.column_scales.len() == columns
         })
@@ -181,7 +191,7 @@ pub fn nearest(
         slack: rough.slack.as_ptr(),
         width,
     });
-    let mut changed = 0;
+    let (mut changed, mut computed) = (0, 0);
     // SAFETY: tensors and slices are as long as the call reads or writes, and every index in them was looked at; slices
     // that are written to are borrowed alone.
     taken(unsafe {
@@ -197,9 +207,10 @@ pub fn nearest(
             rows.second.as_mut_ptr(),
             rows.again.as_mut_ptr(),
             &raw mut changed,
+            &raw mut computed,
         )
     })?;
-    Ok(changed)
+    Ok(Looked { changed, computed })
 }
 
 /// Moves rows `[N, d]`, fp32 row by row on the CPU, between the sums `[k, d]` of their clusters, in order: the result does
@@ -226,6 +237,13 @@ pub fn cluster_sums(rows: &Tensor, from: &[u32], to: &[u32], sums: &mut [f64]) -
             sums.as_mut_ptr(),
         )
     })
+}
+
+fn is_row(tensor: &Tensor, columns: usize) -> bool {
+    tensor.kind() == Kind::Float
+        && tensor.device() == Device::Cpu
+        && tensor.is_contiguous()
+        && tensor.size() == [columns as i64]
 }
 
 fn misfit() -> TorchError {

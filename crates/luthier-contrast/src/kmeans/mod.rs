@@ -55,6 +55,12 @@ pub fn kmeans(rows: &dyn Rows, start: &Tensor, options: KMeans) -> Result<Cluste
 
 fn lloyd(rows: &dyn Rows, start: &Tensor, options: KMeans) -> Result<Clusters, ContrastError> {
     shaped(start, "initial centres", None, rows.width())?;
+    if start.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+        return Err(refused(
+            "initial centres hold numbers that are not finite",
+            "take rows, or what `plus_plus` draws",
+        ));
+    }
     enough(rows, start.size()[0])?;
     let mut centres = start.f_detach()?.f_to_kind(Kind::Float)?.f_contiguous()?.f_detach_copy()?;
     if options.spherical {

@@ -1,7 +1,8 @@
 //! One pass over all rows: the nearest centre of each, and the sums of each cluster.
 
 use luthier_torch::{
-    Moved, Nearest, PackedLinear, Rough, Then, Whole, bytes_of, cluster_sums, int8_is_fast, nearest, quantise,
+    Looked, Moved, Nearest, PackedLinear, Rough, Then, Whole, bytes_of, cluster_sums, int8_is_fast, nearest,
+    quantise,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -15,6 +16,9 @@ const PRODUCTS: i64 = 1 << 22;
 
 /// Numbers of a block's rows: 4 MB. With few centres, products alone would allow all rows of a middling set at once.
 const NUMBERS: i64 = 1 << 20;
+
+/// Of so many rough products one may be made again in fp32, for them to be the faster way.
+const OFTEN: u64 = 16;
 
 /// Rows that are looked at again are filled up to a multiple of this: oneDNN compiles a product for every number of rows.
 const AGAIN: usize = 256;
@@ -52,9 +56,11 @@ impl Pass {
                 "the encoder has diverged: look at its loss before clustering",
             ));
         }
+        // what is so small that its square is none has no bound, and of wider rows sums are beyond 32 bits
+        let bounded = squares.iter().all(|square| *square == 0.0 || *square > 1e-30) && width < 1 << 17;
         Ok(Pass {
             squares,
-            rough: int8_is_fast(rows.device()),
+            rough: bounded && int8_is_fast(rows.device()),
             // no centre: the first pass changes every row's
             assignment: vec![u32::MAX; count],
             first: vec![0.0; count],
@@ -77,15 +83,16 @@ impl Pass {
             return Ok(false);
         }
         let mut place_of = vec![-1; self.counts.len()];
-        let columns = match &which {
+        let some = match &which {
             Some(which) => {
                 which.iter().zip(0..).for_each(|(centre, place)| place_of[*centre as usize] = place);
                 let index: Vec<i64> = which.iter().map(|centre| i64::from(*centre)).collect();
                 let index = Tensor::f_from_slice(&index)?.f_to_device(centres.device())?;
-                Columns::new(&centres.f_index_select(0, &index)?, block, self.rough)?
+                centres.f_index_select(0, &index)?
             }
-            None => Columns::new(centres, block, self.rough)?,
+            None => centres.shallow_clone(),
         };
+        let mut columns = Columns::new(&some, block, self.rough)?;
         let moved = which.as_ref().map(|centres| Moved { centres, place_of: &place_of });
         let mut all = None;
         let mut again = vec![0; block as usize];
@@ -101,7 +108,13 @@ impl Pass {
                 second: &mut self.second[at.clone()],
                 again,
             };
-            changed += columns.nearest(&part, &self.squares[at.clone()], moved, known)?;
+            let looked = columns.nearest(&part, &self.squares[at.clone()], moved, known)?;
+            changed += looked.changed;
+            if self.rough && looked.computed > some.rows().unsigned_abs() * count.unsigned_abs() / OFTEN {
+                // embeddings that are one point, or about to be: eight bits tell nothing
+                self.rough = false;
+                (columns, all) = (Columns::new(&some, block, false)?, None);
+            }
             if again.contains(&1) {
                 let all = match &mut all {
                     Some(all) => all,
@@ -232,7 +245,7 @@ impl Columns {
         squares: &[f32],
         moved: Option<Moved<'_>>,
         known: Nearest<'_>,
-    ) -> Result<u64, ContrastError> {
+    ) -> Result<Looked, ContrastError> {
         let values = match &self.by {
             Product::Plain => self.lengths.f_addmm(rows, &self.turned.f_tr()?)?,
             Product::Packed(packed) => packed.forward(rows, Some(&self.lengths), Then::Nothing)?,
@@ -245,7 +258,8 @@ impl Columns {
                 // x·c − x̂·ĉ = (x − x̂)·c + x̂·(c − ĉ), and no product is greater than the lengths' (Cauchy and Schwarz)
                 let off = |(lost, square): (&f32, &f32)| {
                     let length = square.sqrt();
-                    let off = 1.001 * (lost * longest + (length + lost) * most_lost + adding * length);
+                    let off = lost * longest + (length + lost) * most_lost + adding * (length + longest);
+                    let off = 1.001 * off;
                     // of what is beyond fp32 nothing is known
                     if off.is_nan() { f32::INFINITY } else { off }
                 };

@@ -56,7 +56,7 @@ impl Default for SceneOptions {
             size: 128,
             threads: 0,
             valid: 0.0,
-            by: By::Shape,
+            by: By::default(),
             fixed: Vec::new(),
             force: false,
         }
@@ -173,21 +173,27 @@ pub fn render(
         "attributes": described(),
     });
     // a plain render says nothing of either, so that its bytes stay what they were before there was a choice
-    if options.by != By::Shape {
+    if options.by != By::default() {
         description["folders"] = json!(options.by.name());
     }
     if !options.fixed.is_empty() {
-        description["fixed"] = options
-            .fixed
-            .iter()
-            .map(|fixed| (ATTRIBUTES[fixed.attribute].name.to_owned(), json!(fixed.bin)))
-            .collect();
+        description["fixed"] =
+            options.fixed.iter().map(|fixed| (fixed.name().to_owned(), json!(fixed.bin))).collect();
     }
     let mut description = serde_json::to_string_pretty(&description)
         .map_err(io::Error::from)
         .map_err(ScenesError::disk("write", root.join(DESCRIPTION)))?;
     description.push('\n');
-    for (name, text) in [(TABLE, &*table), (DESCRIPTION, &description), (README, include_str!("README.md"))] {
+    let mut readme = String::from(include_str!("README.md"));
+    if !options.fixed.is_empty() {
+        let held: Vec<&str> = options.fixed.iter().map(|fixed| fixed.name()).collect();
+        let _ = writeln!(
+            readme,
+            "\nHeld still in this set, as `attributes.json` says under `fixed`: {}.",
+            held.join(", ")
+        );
+    }
+    for (name, text) in [(TABLE, &*table), (DESCRIPTION, &description), (README, &readme)] {
         fs::write(root.join(name), text).map_err(ScenesError::disk("write", root.join(name)))?;
     }
     staged.publish()?;
@@ -204,7 +210,7 @@ fn class_folders(options: &SceneOptions) -> Result<BTreeSet<PathBuf>, ScenesErro
         })
         .collect();
     // fewer than eight pictures do not hold every shape; of no shape there is then no folder at all
-    if options.by != By::Shape {
+    if options.by != By::default() {
         let mut all =
             splits.iter().flat_map(|split| folders.iter().map(|class| Path::new(split).join(class)));
         if let Some(folder) = all.find(|folder| !filled.contains(folder)) {
@@ -216,13 +222,12 @@ fn class_folders(options: &SceneOptions) -> Result<BTreeSet<PathBuf>, ScenesErro
 
 fn check(options: &SceneOptions) -> Result<(), ScenesError> {
     let &SceneOptions { count, size, valid, by, ref fixed, .. } = options;
-    for (at, Fixed { attribute, .. }) in fixed.iter().enumerate() {
-        let name = ATTRIBUTES[*attribute].name;
-        if fixed[..at].iter().any(|earlier| earlier.attribute == *attribute) {
-            return Err(ScenesError::FixedTwice { name });
+    for (at, held) in fixed.iter().enumerate() {
+        if fixed[..at].iter().any(|earlier| earlier.attribute == held.attribute) {
+            return Err(ScenesError::FixedTwice { name: held.name() });
         }
-        if by == By::Attribute(*attribute) {
-            return Err(ScenesError::OneClass { name });
+        if by.is(held.attribute) {
+            return Err(ScenesError::OneClass { name: held.name() });
         }
     }
     if count == 0 {

@@ -7,54 +7,57 @@ use super::error::ScenesError;
 use super::scene::Scene;
 use super::shapes::Shape;
 
-/// What the folders are named after, and so what the class of a picture is. As text: `shape`, or an attribute's name.
+/// What the folders are named after, and so what the class of a picture is. From text: `shape`, which is what there is
+/// without, or an attribute's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum By {
-    /// The eight shapes.
-    #[default]
-    Shape,
-    /// A column of `attributes.csv`, by its place in [`ATTRIBUTES`].
-    Attribute(usize),
-}
+pub struct By(
+    /// A column of `attributes.csv`, by its place in [`ATTRIBUTES`]; none is the shape
+    Option<usize>,
+);
 
-/// An attribute that has the same bin in every picture. As text: `background=flat` or `yaw=0`.
+/// An attribute that has the same bin in every picture; a continuous quantity still varies within it. From text:
+/// `background=flat` or `yaw=0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixed {
-    /// Its place in [`ATTRIBUTES`].
-    pub attribute: usize,
-    /// The bin; a continuous quantity still varies within it.
-    pub bin: u32,
+    /// Its place in [`ATTRIBUTES`]
+    pub(super) attribute: usize,
+    /// A bin that it has
+    pub(super) bin: u32,
 }
 
 impl By {
     /// `shape`, or the attribute's name.
     pub fn name(self) -> &'static str {
-        match self {
-            By::Shape => "shape",
-            By::Attribute(at) => ATTRIBUTES[at].name,
-        }
+        self.0.map_or("shape", |at| ATTRIBUTES[at].name)
+    }
+
+    /// Whether it is this attribute.
+    pub(super) fn is(self, attribute: usize) -> bool {
+        self.0 == Some(attribute)
     }
 
     /// Name of each class's folder: a kind's name (`flat`), or the attribute's with the number of the bin (`yaw-3`).
     pub fn folders(self) -> Vec<String> {
-        match self {
-            By::Shape => Shape::ALL.iter().map(|shape| shape.name().to_owned()).collect(),
-            By::Attribute(at) => {
-                let Attribute { name, bins, .. } = ATTRIBUTES[at];
-                match bins {
-                    Bins::Names(names) => names.iter().map(|&kind| kind.to_owned()).collect(),
-                    Bins::Steps { count, .. } => (0..count).map(|bin| format!("{name}-{bin}")).collect(),
-                }
-            }
+        // a place in `ATTRIBUTES` comes from `named` alone
+        match self.0.map(|at| ATTRIBUTES[at]) {
+            None => Shape::ALL.iter().map(|shape| shape.name().to_owned()).collect(),
+            Some(Attribute { name, bins, .. }) => match bins {
+                Bins::Names(names) => names.iter().map(|&kind| kind.to_owned()).collect(),
+                Bins::Steps { count, .. } => (0..count).map(|bin| format!("{name}-{bin}")).collect(),
+            },
         }
     }
 
     /// The class of a scene, as a place in [`By::folders`].
     pub fn of(self, scene: &Scene) -> usize {
-        match self {
-            By::Shape => scene.shape as usize,
-            By::Attribute(at) => scene.attributes()[at] as usize,
-        }
+        self.0.map_or(scene.shape as usize, |at| scene.attributes()[at] as usize)
+    }
+}
+
+impl Fixed {
+    /// The attribute's name.
+    pub(super) fn name(self) -> &'static str {
+        ATTRIBUTES[self.attribute].name
     }
 }
 
@@ -62,7 +65,7 @@ impl FromStr for By {
     type Err = ScenesError;
 
     fn from_str(text: &str) -> Result<By, ScenesError> {
-        if text == "shape" { Ok(By::Shape) } else { named(text).map(By::Attribute) }
+        if text == "shape" { Ok(By(None)) } else { named(text).map(|at| By(Some(at))) }
     }
 }
 

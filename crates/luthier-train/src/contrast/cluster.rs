@@ -10,6 +10,7 @@ use luthier_contrast::{
 use luthier_plan::{Clustered, Granularity, Position};
 use tch::Tensor;
 
+use super::together::first_ranks;
 use super::{Contrast, embed, first_view};
 use crate::TrainError;
 use crate::job::Job;
@@ -38,6 +39,8 @@ impl Contrast {
     fn features(&self, runner: &Runner, file: &Scratch) -> Result<(Features, Vec<u32>), TrainError> {
         let key = self.keys.as_ref().map(|keys| &keys.encoder);
         let key = key.ok_or_else(|| TrainError::State("the run has no key encoder".into()))?;
+        // where keys are made by their batch's statistics, every rank's encoder has its own running ones
+        first_ranks(runner, key, &[])?;
         let width = i64::try_from(self.asked.dim).unwrap_or(i64::MAX);
         let mut writer = FeatureWriter::create(&file.0, width, 0)?;
         let mut members = Vec::new();
@@ -51,11 +54,7 @@ impl Contrast {
             };
             let own = batch.map(make).transpose()?;
             let own = own.iter().flatten().next().zip(batch.map(|batch| batch.indices.as_slice()));
-            if own.is_none() && runner.ranks.is_none() {
-                continue;
-            }
-            let (rows, samples) = Self::rows_together(runner, own)?;
-            if !samples.is_empty() {
+            if let Some((rows, samples)) = Self::rows_together(runner, own)? {
                 writer.push(&rows)?;
                 members.extend(samples);
             }
@@ -131,7 +130,9 @@ impl Scratch {
     pub fn new(runner: &Runner) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Scratch(runner.cache.join(format!("features-{}-{number}.bin", std::process::id())))
+        // processes of several machines may share the folder, and have one number each
+        let rank = runner.ranks.as_ref().map_or(0, |ranks| ranks.world.rank);
+        Scratch(runner.cache.join(format!("features-{}-{rank}-{number}.bin", std::process::id())))
     }
 }
 

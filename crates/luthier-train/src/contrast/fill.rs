@@ -6,6 +6,7 @@
 
 use luthier_recipe::KeyNorm;
 
+use super::together::first_ranks;
 use super::{embed, first_view};
 use crate::TrainError;
 use crate::job::Job;
@@ -24,7 +25,7 @@ impl Job {
         let (keys, filled) = (contrast.asked.queue(), contrast.keys.as_mut());
         let Some(filled) = filled else { return Ok(()) };
         tch::no_grad(|| {
-            // every rank does the same, so that all have the same
+            // every rank does the same
             let together = runner.plan.recipe.train.batch_size * runner.plan.ranks;
             let batch = usize::try_from(together).unwrap_or(usize::MAX);
             let (mut seen, mut before) = (0, usize::MAX);
@@ -42,6 +43,7 @@ impl Job {
                     }
                 }
             }
+            first_ranks(runner, &runner.model, &[])?;
             filled.copy(&runner.model)?;
             let mut batches = runner.feed.views(usize::try_from(keys).unwrap_or(usize::MAX))?;
             while let Some(update) = batches.next_update(1)? {
@@ -51,7 +53,7 @@ impl Job {
                     filled.queue.enqueue(&rows.swap_remove(0))?;
                 }
             }
-            Ok(())
+            first_ranks(runner, &filled.encoder, &[filled.queue.keys()])
         })
     }
 }

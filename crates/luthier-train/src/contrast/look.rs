@@ -9,7 +9,7 @@ use luthier_plan::{EmbeddingsEnd, Position};
 use tch::Tensor;
 
 use super::cluster::Scratch;
-use super::{embed, first_view};
+use super::{Contrast, embed, first_view};
 use crate::TrainError;
 use crate::job::Job;
 use crate::runner::Runner;
@@ -22,9 +22,19 @@ impl Job {
     pub(crate) fn embeddings(&self, at: Position) -> Result<Option<EmbeddingsEnd>, TrainError> {
         let Some(contrast) = &self.contrast else { return Ok(None) };
         // nothing of it decides how a run goes on, so the other ranks need not know it
-        if self.runner.ranks.as_ref().is_some_and(|ranks| !ranks.world.is_first()) {
+        let ranks = self.runner.ranks.as_deref();
+        if let Some(ranks) = ranks.filter(|ranks| !ranks.world.is_first()) {
+            ranks.wait_for_first(at.update)?;
             return Ok(None);
         }
+        let end = self.look_at(contrast, at);
+        if let Some(ranks) = ranks {
+            ranks.first_is_done(at.update);
+        }
+        end.map(Some)
+    }
+
+    fn look_at(&self, contrast: &Contrast, at: Position) -> Result<EmbeddingsEnd, TrainError> {
         let began = Instant::now();
         tch::no_grad(|| {
             let (mut one, mut other) = (Vec::new(), Vec::new());
@@ -41,7 +51,7 @@ impl Job {
             }
             let (one, other) = (Tensor::f_cat(&one, 0)?, Tensor::f_cat(&other, 0)?);
             let even_std = 1.0 / (contrast.asked.dim as f64).sqrt();
-            Ok(Some(EmbeddingsEnd {
+            Ok(EmbeddingsEnd {
                 at,
                 alignment: alignment(&one, &other)?,
                 uniformity: uniformity(&one)?,
@@ -50,7 +60,7 @@ impl Job {
                 knn: neighbours(&self.runner)?,
                 count: one.size()[0].unsigned_abs(),
                 seconds: began.elapsed().as_secs_f64(),
-            }))
+            })
         })
     }
 }

@@ -48,6 +48,7 @@ impl Contrast {
         let rows = batch.labels.len();
         let (update, seed) = (at.number, shuffle(runner, at.number, at.part));
         let together = tch::no_grad(|| self.keys_together(own, runner, batch.second.as_ref(), seed))?;
+        let together = together.ok_or_else(|| TrainError::State("a batch has no keys".into()))?;
         let keys = together.rows.f_narrow(0, together.first, rows as i64)?;
         let none = || Ok::<_, TrainError>((Tensor::f_zeros([], (Kind::Float, runner.device))?, [0, 0]));
         let mut losses = vec![if runs(ContrastiveLoss::InfoNce) {

@@ -6,8 +6,10 @@
 //! it.
 
 use luthier_data::epoch_order;
+use luthier_model::Model;
 use luthier_plan::Role;
 use luthier_recipe::KeyNorm;
+use luthier_torch::manual_seed;
 use tch::{Device, Kind, Tensor};
 
 use super::keys::Keys;
@@ -25,23 +27,24 @@ pub(super) struct Together {
 }
 
 impl Together {
-    /// Rows `[N, …]` of all ranks, of which some may have none; on the device.
-    fn of(ranks: &Ranks, device: Device, own: Option<&Tensor>) -> Result<Self, TrainError> {
+    /// Rows `[N, …]` of all ranks, of which some may have none, on the device; `None` where all have none.
+    fn of(ranks: &Ranks, device: Device, own: Option<&Tensor>) -> Result<Option<Self>, TrainError> {
         let own_size = own.map(Tensor::size).unwrap_or_default();
         let said: Vec<u8> = own_size.iter().flat_map(|number| number.to_le_bytes()).collect();
         let sizes: Vec<Vec<i64>> = ranks.group.gather(&said)?.iter().map(|bytes| numbers(bytes)).collect();
         let count = |size: &Vec<i64>| size.first().copied().unwrap_or(0);
-        let first = sizes[..ranks.world.rank as usize].iter().map(count).sum();
-        let nobody = || TrainError::State("no rank has rows".into());
-        let mut size = sizes.iter().find(|size| !size.is_empty()).ok_or_else(nobody)?.clone();
-        size[0] = sizes.iter().map(count).sum();
+        let first = sizes.iter().take(ranks.world.rank as usize).map(count).sum();
+        let Some([_, rest @ ..]) = sizes.iter().map(Vec::as_slice).find(|size| !size.is_empty()) else {
+            return Ok(None);
+        };
+        let size = [&[sizes.iter().map(count).sum()], rest].concat();
         let rows = Tensor::f_zeros(&size, (Kind::Float, device))?;
         if let Some(own) = own {
             rows.f_narrow(0, first, own.size()[0])?.f_copy_(own)?;
         }
         // every row is 0 on all ranks but one
         ranks.group.sum(&rows)?;
-        Ok(Together { rows, first })
+        Ok(Some(Together { rows, first }))
     }
 
     /// The rows of the other ranks.
@@ -59,14 +62,14 @@ fn numbers(bytes: &[u8]) -> Vec<i64> {
 
 impl Contrast {
     /// Keys of a batch's second views on the unit sphere, in fp32, with those of all ranks. Every rank has to ask, one
-    /// without a batch as well.
+    /// without a batch as well; `None` where no rank has one.
     pub(super) fn keys_together(
         &self,
         own: &Keys,
         runner: &Runner,
         second: Option<&Tensor>,
         seed: u64,
-    ) -> Result<Together, TrainError> {
+    ) -> Result<Option<Together>, TrainError> {
         let by_batch = self.asked.key_norm == KeyNorm::Batch;
         let make = |pictures: &Tensor| {
             embed(runner, &own.encoder, pictures, &self.paths()[..1], by_batch)
@@ -75,12 +78,12 @@ impl Contrast {
         let Some(ranks) = runner.ranks.as_deref() else {
             let second =
                 second.ok_or_else(|| TrainError::State("a batch has one view of each sample".into()))?;
-            return Ok(Together { rows: make(second)?, first: 0 });
+            return Ok(Some(Together { rows: make(second)?, first: 0 }));
         };
         if !by_batch {
             return Together::of(ranks, runner.device, second.map(make).transpose()?.as_ref());
         }
-        let pictures = Together::of(ranks, runner.device, second)?;
+        let Some(pictures) = Together::of(ranks, runner.device, second)? else { return Ok(None) };
         let count = pictures.rows.size()[0];
         let order: Vec<i64> = epoch_order(usize::try_from(count).unwrap_or(0), seed, 0, true)
             .into_iter()
@@ -94,20 +97,21 @@ impl Contrast {
         let mine = pictures.rows.f_index_select(0, &order.f_narrow(0, begin, end - begin)?)?;
         let mine = luthier_torch::channels_last(&mine)?;
         let own = (end > begin).then(|| make(&mine)).transpose()?;
-        let shuffled = Together::of(ranks, runner.device, own.as_ref())?.rows;
+        let Some(Together { rows: shuffled, .. }) = Together::of(ranks, runner.device, own.as_ref())? else {
+            return Ok(None);
+        };
         let mut rows = shuffled.f_empty_like()?;
         let rows = rows.f_index_copy_(0, &order, &shuffled)?;
-        Ok(Together { rows, first: pictures.first })
+        Ok(Some(Together { rows, first: pictures.first }))
     }
 
-    /// Rows and samples of all ranks, together.
+    /// Rows and samples of all ranks, together; `None` where there are none.
     pub(super) fn rows_together(
         runner: &Runner,
         own: Option<(&Tensor, &[u32])>,
-    ) -> Result<(Tensor, Vec<u32>), TrainError> {
+    ) -> Result<Option<(Tensor, Vec<u32>)>, TrainError> {
         let Some(ranks) = runner.ranks.as_deref() else {
-            let (rows, samples) = own.ok_or_else(|| TrainError::State("a batch has no samples".into()))?;
-            return Ok((rows.shallow_clone(), samples.to_vec()));
+            return Ok(own.map(|(rows, samples)| (rows.shallow_clone(), samples.to_vec())));
         };
         let said: Vec<u8> =
             own.iter().flat_map(|(_, samples)| *samples).flat_map(|one| one.to_le_bytes()).collect();
@@ -115,10 +119,8 @@ impl Contrast {
         for bytes in ranks.group.gather(&said)? {
             samples.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)));
         }
-        if samples.is_empty() {
-            return Ok((Tensor::f_zeros([0, 0], (Kind::Float, runner.device))?, samples));
-        }
-        Ok((Together::of(ranks, runner.device, own.map(|(rows, _)| rows))?.rows, samples))
+        let rows = Together::of(ranks, runner.device, own.map(|(rows, _)| rows))?.map(|all| all.rows);
+        Ok(rows.map(|rows| (rows, samples)))
     }
 }
 
@@ -133,7 +135,8 @@ impl Contrast {
     ) -> Result<Vec<Tensor>, TrainError> {
         let (Some(own), Some(_)) = (&self.keys, &runner.ranks) else { return Ok(Vec::new()) };
         let keys = |part| self.keys_together(own, runner, None, shuffle(runner, number, part));
-        tch::no_grad(|| (done..parts).map(|part| Ok(keys(part)?.rows)).collect())
+        let rows = |part| Ok(keys(part)?.map(|all| all.rows));
+        tch::no_grad(|| (done..parts).filter_map(|part| rows(part).transpose()).collect())
     }
 
     /// Puts keys into the queue.
@@ -154,33 +157,41 @@ pub(super) fn shuffle(runner: &Runner, number: u64, part: u64) -> u64 {
 impl Job {
     /// Of an update of which this rank has no batch: takes its part in making the others' keys.
     pub(crate) fn keep_company(&mut self, parts: u64, number: u64) -> Result<(), TrainError> {
+        let _draws = manual_seed(self.seed_of(number, 0));
         let Some(contrast) = &mut self.contrast else { return Ok(()) };
         let keys = contrast.keys_of_others(&self.runner, 0, parts, number)?;
         contrast.enqueue(&keys)
     }
 
-    /// Makes the query encoder's statistics rank 0's before the key encoder follows them: keys of all ranks are made by one
-    /// encoder.
+    /// Makes the query encoder's statistics rank 0's before the key encoder follows them, so that one encoder makes the keys
+    /// of all ranks.
     pub(crate) fn same_statistics(&self) -> Result<(), TrainError> {
-        let (Some(_), Some(ranks)) = (&self.contrast, self.runner.ranks.as_deref()) else { return Ok(()) };
-        let entries = self.runner.model.store.entries().iter().filter(|entry| entry.role == Role::Buffer);
-        let buffers: Vec<Tensor> =
-            entries.map(|entry| entry.tensor.shallow_clone()).filter(Tensor::is_floating_point).collect();
-        if buffers.is_empty() {
-            return Ok(());
+        match self.contrast {
+            Some(_) => first_ranks(&self.runner, &self.runner.model, &[]),
+            None => Ok(()),
         }
-        tch::no_grad(|| {
-            let flat: Vec<Tensor> =
-                buffers.iter().map(|buffer| buffer.f_flatten(0, -1)).collect::<Result<_, _>>()?;
-            let flat = Tensor::f_cat(&flat, 0)?;
-            ranks.group.broadcast(&flat, 0)?;
-            let mut at = 0;
-            for mut buffer in buffers {
-                let count = buffer.numel() as i64;
-                buffer.f_copy_(&flat.f_narrow(0, at, count)?.f_view_as(&buffer)?)?;
-                at += count;
-            }
-            Ok(())
-        })
     }
+}
+
+/// Makes a model's statistics, and more, rank 0's. Every rank has seen other samples, or rounds other sums.
+pub(super) fn first_ranks(runner: &Runner, model: &Model, more: &[&Tensor]) -> Result<(), TrainError> {
+    let Some(ranks) = runner.ranks.as_deref() else { return Ok(()) };
+    let entries = model.store.entries().iter().filter(|entry| entry.role == Role::Buffer);
+    let buffers = entries.map(|entry| &entry.tensor).filter(|buffer| buffer.is_floating_point());
+    let all: Vec<Tensor> = buffers.chain(more.iter().copied()).map(Tensor::shallow_clone).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    tch::no_grad(|| {
+        let flat: Vec<Tensor> = all.iter().map(|tensor| tensor.f_flatten(0, -1)).collect::<Result<_, _>>()?;
+        let flat = Tensor::f_cat(&flat, 0)?;
+        ranks.group.broadcast(&flat, 0)?;
+        let mut at = 0;
+        for mut tensor in all {
+            let count = tensor.numel() as i64;
+            tensor.f_copy_(&flat.f_narrow(0, at, count)?.f_view_as(&tensor)?)?;
+            at += count;
+        }
+        Ok(())
+    })
 }

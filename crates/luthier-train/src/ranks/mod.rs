@@ -65,6 +65,24 @@ impl Ranks {
             _ => Err(None),
         }
     }
+
+    /// Rank 0 is done with what it does alone after an update.
+    pub(crate) fn first_is_done(&self, update: u64) {
+        // a rank that cannot be told has left, which the next exchange finds out
+        let _ = self.group.store().set(&alone(update), b"done");
+    }
+
+    /// Waits for what rank 0 does alone after an update, for however long that takes; a rank 0 that dies ends it.
+    pub(crate) fn wait_for_first(&self, update: u64) -> Result<(), TrainError> {
+        self.group.store().get_within(&alone(update), A_WEEK)?;
+        Ok(())
+    }
+}
+
+const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn alone(update: u64) -> String {
+    format!("luthier/alone-after-{update}")
 }
 
 impl TrainError {

@@ -12,8 +12,9 @@ impl Session<'_> {
     /// of the epoch has from its checkpoint. The first one begins with a look and a full queue.
     pub(super) fn begin_contrast(&mut self, plan: &Plan) -> Result<(), TrainError> {
         if self.state.update == 0 && self.job.contrast.is_some() {
-            // what the weights are worth as they are is the floor that later looks are held against; trials need none
-            if self.saves {
+            // what the weights are worth as they are is the floor that later looks are held against; trials need none, and
+            // ranks that save nothing wait for it
+            if self.saves || self.job.member.is_some() {
                 self.evaluate(plan)?;
             }
             self.job.fill_queue()?;

@@ -8,7 +8,7 @@ use luthier::{
 };
 use luthier_data::{
     Limits, scan,
-    scenes::{self, By, SceneOptions},
+    scenes::{self, SceneOptions},
 };
 use serde_json::{Map, json};
 
@@ -50,9 +50,9 @@ pub fn render(args: &DataRenderArgs, threads: Option<u16>, voice: &Voice) -> Res
     } else {
         String::new()
     };
-    let kinds = match args.by {
-        By::Shape => format!("{} shapes", summary.classes.len()),
-        By::Attribute(_) => format!("{} classes by {}", summary.classes.len(), args.by.name()),
+    let kinds = match args.by.name() {
+        "shape" => format!("{} shapes", summary.classes.len()),
+        name => format!("{} classes by {name}", summary.classes.len()),
     };
     voice.status(
         "drew",
