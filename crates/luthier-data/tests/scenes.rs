@@ -225,12 +225,12 @@ fn folders_by_an_attribute_hold_the_same_pictures() {
     rendered(&turns, &SceneOptions { by: "yaw".parse().unwrap(), ..asked });
     assert_eq!(summary.classes.iter().map(|(_, n)| n).sum::<usize>(), 240);
     assert_eq!(summary.classes[3].0, "bokeh");
-    let header = &rows(&shapes)[0];
+    let header = rows(&shapes).swap_remove(0);
     let column = |name: &str| header.iter().position(|cell| cell == name).unwrap();
     let (wall, yaw) = (column("background"), column("yaw"));
-    let tables = [rows(&shapes), rows(&walls), rows(&turns)];
-    for at in 1..=240 {
-        let [by_shape, by_wall, by_yaw] = [0, 1, 2].map(|table| &tables[table][at]);
+    let [of_shapes, of_walls, of_turns] = [rows(&shapes), rows(&walls), rows(&turns)];
+    assert_eq!([of_shapes.len(), of_walls.len(), of_turns.len()], [241; 3]);
+    for ((by_shape, by_wall), by_yaw) in of_shapes.iter().zip(&of_walls).zip(&of_turns).skip(1) {
         let (split, rest) = by_shape[0].split_once('/').unwrap();
         let name = rest.split_once('/').unwrap().1;
         let kind = Background::NAMES[by_shape[wall].parse::<usize>().unwrap()];
