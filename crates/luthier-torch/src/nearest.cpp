@@ -266,10 +266,10 @@ private:
 extern "C" {
 
 // `values` is [rows, columns]; with `rough` it is null, and values are looked for from rough products. `centres` says which
-// centre each column is, null for all of them in order; then every row is assigned anew. Otherwise `place_of` says where each centre's column is, −1 for those that
-// did not move; `first` is the value of a row's centre, `second` a bound below those of all others. `again` is set for
-// rows that these cannot tell. Says how many assignments changed, and how many values were computed anew. Writes over
-// `values`.
+// centre each column is, null for all of them in order; then every row is assigned anew. Otherwise `place_of` says where
+// each centre's column is, −1 for those that did not move; `first` is the value of a row's centre, `second` a bound below
+// those of all others. `again` is set for rows that these cannot tell. Says how many assignments changed, and how many
+// values were computed anew. Writes over `values`.
 char *luthier_nearest(float *all, const LuthierRough *rough, const uint32_t *centres, const int32_t *place_of,
                       std::size_t rows, std::size_t columns, uint32_t *assignment, float *first, float *second,
                       uint8_t *again, uint64_t *changed, uint64_t *computed) {
