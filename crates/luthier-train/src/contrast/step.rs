@@ -44,8 +44,8 @@ impl Contrast {
         let clusters = runs(ContrastiveLoss::ProtoNce);
         let (queries, outputs) =
             embed(runner, &runner.model, first, &distinct(self.paths(), clusters), true)?;
-        // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
         let rows = batch.labels.len();
+        // keys are made in every update, whatever is minimised: BatchNorm's statistics and the queue stay up to date
         let (update, seed) = (at.number, shuffle(runner, at.number, at.part));
         let together = tch::no_grad(|| self.keys_together(own, runner, batch.second.as_ref(), seed))?;
         let together = together.ok_or_else(|| TrainError::State("a batch has no keys".into()))?;

@@ -7,7 +7,6 @@
 
 use luthier_data::epoch_order;
 use luthier_model::Model;
-use luthier_plan::Role;
 use luthier_recipe::KeyNorm;
 use luthier_torch::manual_seed;
 use tch::{Device, Kind, Tensor};
@@ -15,6 +14,7 @@ use tch::{Device, Kind, Tensor};
 use super::keys::Keys;
 use super::{Contrast, embed};
 use crate::job::Job;
+use crate::ranks::own as own_share;
 use crate::runner::Runner;
 use crate::step::mix;
 use crate::{Ranks, TrainError};
@@ -85,23 +85,23 @@ impl Contrast {
         }
         let Some(pictures) = Together::of(ranks, runner.device, second)? else { return Ok(None) };
         let count = pictures.rows.size()[0];
-        let order: Vec<i64> = epoch_order(usize::try_from(count).unwrap_or(0), seed, 0, true)
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        let order = Tensor::f_from_slice(&order)?.f_to_device(runner.device)?;
-        let bound = |rank: u32| {
-            (count * i64::from(rank) + i64::from(ranks.world.size) - 1) / i64::from(ranks.world.size)
+        let (rank, size) = runner.feed.share;
+        let order = epoch_order(usize::try_from(count).unwrap_or(0), seed, 0, true);
+        let index = |rows: &[u32]| {
+            let rows: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();
+            Ok::<_, TrainError>(Tensor::f_from_slice(&rows)?.f_to_device(runner.device)?)
         };
-        let (begin, end) = (bound(ranks.world.rank), bound(ranks.world.rank + 1));
-        let mine = pictures.rows.f_index_select(0, &order.f_narrow(0, begin, end - begin)?)?;
-        let mine = luthier_torch::channels_last(&mine)?;
-        let own = (end > begin).then(|| make(&mine)).transpose()?;
-        let Some(Together { rows: shuffled, .. }) = Together::of(ranks, runner.device, own.as_ref())? else {
+        let all = index(&order)?;
+        // as a batch of all of them is shared out
+        let share = own_share(order.clone(), order.len(), rank, size);
+        let mine = (!share.is_empty())
+            .then(|| make(&luthier_torch::channels_last(&pictures.rows.f_index_select(0, &index(&share)?)?)?))
+            .transpose()?;
+        let Some(Together { rows: shuffled, .. }) = Together::of(ranks, runner.device, mine.as_ref())? else {
             return Ok(None);
         };
         let mut rows = shuffled.f_empty_like()?;
-        let rows = rows.f_index_copy_(0, &order, &shuffled)?;
+        let rows = rows.f_index_copy_(0, &all, &shuffled)?;
         Ok(Some(Together { rows, first: pictures.first }))
     }
 
@@ -122,9 +122,7 @@ impl Contrast {
         let rows = Together::of(ranks, runner.device, own.map(|(rows, _)| rows))?.map(|all| all.rows);
         Ok(rows.map(|rows| (rows, samples)))
     }
-}
 
-impl Contrast {
     /// Keys of the batches of an update that other ranks have beyond this one's `done`; every one of `parts` in turn.
     pub(super) fn keys_of_others(
         &self,
@@ -173,25 +171,7 @@ impl Job {
     }
 }
 
-/// Makes a model's statistics, and more, rank 0's. Every rank has seen other samples, or rounds other sums.
+/// Makes a model's statistics, and more, rank 0's, where there are ranks. Each has seen other samples, or rounds other sums.
 pub(super) fn first_ranks(runner: &Runner, model: &Model, more: &[&Tensor]) -> Result<(), TrainError> {
-    let Some(ranks) = runner.ranks.as_deref() else { return Ok(()) };
-    let entries = model.store.entries().iter().filter(|entry| entry.role == Role::Buffer);
-    let buffers = entries.map(|entry| &entry.tensor).filter(|buffer| buffer.is_floating_point());
-    let all: Vec<Tensor> = buffers.chain(more.iter().copied()).map(Tensor::shallow_clone).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    tch::no_grad(|| {
-        let flat: Vec<Tensor> = all.iter().map(|tensor| tensor.f_flatten(0, -1)).collect::<Result<_, _>>()?;
-        let flat = Tensor::f_cat(&flat, 0)?;
-        ranks.group.broadcast(&flat, 0)?;
-        let mut at = 0;
-        for mut tensor in all {
-            let count = tensor.numel() as i64;
-            tensor.f_copy_(&flat.f_narrow(0, at, count)?.f_view_as(&tensor)?)?;
-            at += count;
-        }
-        Ok(())
-    })
+    runner.ranks.as_deref().map_or(Ok(()), |ranks| ranks.take_first(model, more))
 }

@@ -192,13 +192,7 @@ impl Job {
 
     /// Makes BatchNorm's statistics rank 0's: each rank has seen other samples.
     pub(crate) fn settle(&self) -> Result<(), TrainError> {
-        let Some(member) = &self.member else { return Ok(()) };
-        for entry in self.runner.model.store.entries() {
-            if entry.role == luthier_plan::Role::Buffer {
-                member.ranks.group.broadcast(&entry.tensor, 0)?;
-            }
-        }
-        Ok(())
+        self.member.as_ref().map_or(Ok(()), |member| member.ranks.take_first(&self.runner.model, &[]))
     }
 
     /// Holds the weights of all ranks against each other: by construction they are the same, to the last bit.

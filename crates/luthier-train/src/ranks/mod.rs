@@ -18,9 +18,11 @@ pub(crate) use share::{next_update, own};
 use std::rc::Rc;
 use std::time::Duration;
 
-use luthier_plan::World;
+use luthier_model::Model;
+use luthier_plan::{Role, World};
 use luthier_recipe::Distributed;
 use luthier_torch::{Group, Store};
+use tch::Tensor;
 
 use crate::TrainError;
 
@@ -64,6 +66,30 @@ impl Ranks {
             Ok(answer) if answer == b"yes" => work().map_err(Some),
             _ => Err(None),
         }
+    }
+
+    /// Makes a model's running statistics, and more tensors, what they are on rank 0, in one message.
+    pub(crate) fn take_first(&self, model: &Model, more: &[&Tensor]) -> Result<(), TrainError> {
+        let entries = model.store.entries().iter().filter(|entry| entry.role == Role::Buffer);
+        // a count of batches is nobody's statistic
+        let buffers = entries.map(|entry| &entry.tensor).filter(|buffer| buffer.is_floating_point());
+        let all: Vec<Tensor> = buffers.chain(more.iter().copied()).map(Tensor::shallow_clone).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        tch::no_grad(|| {
+            let flat: Vec<Tensor> =
+                all.iter().map(|tensor| tensor.f_flatten(0, -1)).collect::<Result<_, _>>()?;
+            let flat = Tensor::f_cat(&flat, 0)?;
+            self.group.broadcast(&flat, 0)?;
+            let mut at = 0;
+            for mut tensor in all {
+                let count = tensor.numel() as i64;
+                tensor.f_copy_(&flat.f_narrow(0, at, count)?.f_view_as(&tensor)?)?;
+                at += count;
+            }
+            Ok(())
+        })
     }
 
     /// Rank 0 is done with what it does alone after an update.
